@@ -1,0 +1,1 @@
+"""The nouns: frozen values that cross rooms, needing no machine."""

@@ -1,0 +1,132 @@
+"""What can be asked of a target, and what comes back.
+
+Probes, discovery and acts are generators: `answer = yield ask`. They do no I/O; the engine drives them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator
+from typing import Protocol, TypeVar
+
+from msgspec import Struct
+
+from mailtop.model.errors import CommandFailed, Denied, Missing
+from mailtop.model.text import Foreign
+
+
+class Command(Struct, frozen=True, tag=True):
+    """Run a program that changes nothing. `argv` is quoted by one function; never a shell string.
+
+    `pipe` holds further programs, each fed by the one before it (the exit status is the last one's).
+    `timeout` in seconds ends it on the host too, where the host has `timeout`.
+    `large` answers, and all that may take seconds, go through a channel of their own, not through the kept shell.
+    `limit` in bytes: what is longer is cut, and `Answer.cut` says so.
+    """
+
+    argv: tuple[str, ...]
+    pipe: tuple[tuple[str, ...], ...] = ()
+    timeout: float = 10.0
+    large: bool = False
+    limit: int = 4 << 20
+
+
+class Put(Struct, frozen=True, tag=True):
+    """Run a program that changes something, with `stdin` streamed to it. Only the executor sends one."""
+
+    argv: tuple[str, ...]
+    stdin: bytes = b""
+    timeout: float = 60.0
+
+
+class Engine(Struct, frozen=True, tag=True):
+    """`GET` a path of the Docker Engine's API, e.g. `/containers/json`. `keep` names the fields that are kept.
+
+    A dot goes into an object (`State.Health.Status`); lists of objects are kept element by element.
+    """
+
+    path: str
+    keep: tuple[str, ...]
+    timeout: float = 10.0
+
+
+class Follow(Struct, frozen=True, tag=True):
+    """Follow a log from a resume point (opaque to all but the client that made it; empty: from `since` on).
+
+    `source` is `docker` for a container's own log, or a file's path (later: `journald`).
+    `since`: seconds since the epoch; 0 = only new lines.
+    """
+
+    source: str = "docker"
+    resume: str = ""
+    since: int = 0
+
+
+Ask = Command | Put | Engine | Follow
+
+
+class Answer(Struct, frozen=True):
+    """What a program said. `took`: seconds. `exit` is the program's status; 0 for an API answer.
+
+    >>> Answer(b"", b"mail system is down", 69).ok("postqueue")
+    Traceback (most recent call last):
+    ...
+    mailtop.model.errors.CommandFailed: postqueue: mail system is down (exit 69)
+    """
+
+    stdout: bytes
+    stderr: bytes = b""
+    exit: int = 0
+    took: float = 0.0
+    cut: bool = False
+
+    def ok(self, thing: str, remedy: str = "") -> bytes:
+        """Return stdout, or raise what the exit status means; `thing` names the program in the message."""
+        if self.exit == 0:
+            return self.stdout
+        words = (self.stderr.strip() or self.stdout.strip()).splitlines()
+        said: bytes = words[-1] if words else b"said nothing"
+        if self.exit in (126, 127) or b"executable file not found" in self.stdout:
+            raise Missing(thing, Foreign(said), remedy)
+        if b"ermission denied" in said or b"not permitted" in said or b"not authorized" in said.lower():
+            raise Denied(thing, Foreign(said), remedy)
+        raise CommandFailed(thing, Foreign(said + b" (exit %d)" % self.exit), remedy)
+
+
+class Chunk(Struct, frozen=True):
+    """Whole log lines as they came, without the carrier's framing and stamps; ends with a newline.
+
+    `resume` is the point behind the last line. `gap` counts seconds that the source no longer had, 0.0 where none.
+    `stamp`: the carrier's time of the last line, seconds since the epoch.
+    """
+
+    lines: bytes
+    resume: str
+    stamp: float
+    gap: float = 0.0
+
+
+class Source(Protocol):
+    """Where the bytes of one host come from: a live connection, a recording, a test. Blocking; safe in threads.
+
+    Every call raises from the tree in `errors`: `Unreachable` from `connect`, `AskFailed` from the others.
+    """
+
+    def connect(self) -> None:
+        """Connect, or return at once when connected."""
+
+    def ask(self, container: str, ask: Command | Put | Engine, by: str = "") -> Answer:
+        """Ask the host itself (`container` empty) or a container on it. `by` names the probe, for recordings."""
+
+    def follow(self, container: str, follow: Follow) -> Iterator[Chunk]:
+        """Yield chunks until the source ends (a restart ends Docker's) or `close`. Never more than 256 KiB each."""
+
+    def alive(self) -> bool:
+        """Is the connection up, as far as we know without asking?"""
+
+    def close(self) -> None:
+        """End the connection, from any thread; whatever waits on it raises `LinkLost`."""
+
+
+Yields = TypeVar("Yields")
+Asking = Generator[Command | Engine, Answer, Yields]
+"""A conversation without I/O: it yields asks, is sent answers (or has an `AskFailed` thrown in), and returns."""

@@ -1,0 +1,145 @@
+"""What is changed: danger, step, plan, approval, receipt."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from msgspec import Struct
+
+from mailtop.model.mail import Key, QueueId
+from mailtop.model.text import Foreign
+from mailtop.model.topology import Identity
+
+
+class Danger(StrEnum):
+    """What an act costs if it was wrong."""
+
+    LOOK = "look"
+    REVERSIBLE = "reversible"  # undo restores exactly what was
+    SENDS = "sends"  # mail leaves, nobody can recall it
+    DESTRUCTIVE = "destructive"  # no undo
+
+
+class Selection(Struct, frozen=True):
+    """What the operator marked: explicit `keys`, or all that match `where` / `cause` (frozen to ids by the plan)."""
+
+    keys: tuple[Key, ...] = ()
+    where: str = ""
+    cause: str = ""
+    target: str = ""
+
+
+class Step(Struct, frozen=True):
+    """One command of a plan, exactly as it will be sent. `stdin` in words; the ids themselves are the plan's."""
+
+    target: str
+    argv: tuple[str, ...]
+    stdin: str = ""
+    expects: str = ""
+    undo: str = ""
+
+
+class Item(Struct, frozen=True):
+    """One message of a plan: its id and what the id meant when it was planned (short ids are reused)."""
+
+    id: QueueId
+    sender: Foreign
+    arrival: float
+    size: int
+    queue: str
+    recipient: Foreign = Foreign(b"")
+
+
+class Plan(Struct, frozen=True):
+    """An act on one target, frozen. Lives in the engine; a face sees its `Preview`."""
+
+    id: str
+    action: str
+    target: str
+    identity: Identity
+    danger: Danger
+    items: tuple[Item, ...]
+    steps: tuple[Step, ...]
+    at: float
+    undoes: str = ""  # the receipt that this plan takes back
+
+
+class Preview(Struct, frozen=True):
+    """What a face shows before an approval: exact commands and the blast radius.
+
+    `senders` and `domains`: the most frequent with their counts. `in_delivery`: messages now active, which may
+    still leave. `warnings` are whole sentences. `typed`: what must be typed to approve, empty where `A` is enough.
+    """
+
+    plan: str
+    action: str
+    label: str
+    target: str
+    container: str
+    danger: Danger
+    undo: str
+    commands: tuple[Step, ...]
+    count: int
+    size: int
+    oldest: float
+    senders: tuple[tuple[Foreign, int], ...]
+    domains: tuple[tuple[Foreign, int], ...]
+    samples: tuple[Item, ...]
+    in_delivery: int
+    typed: str = ""
+    warnings: tuple[str, ...] = ()
+
+
+class Approval(Struct, frozen=True):
+    """One operator's yes to one plan."""
+
+    plan: str
+    by: str
+    typed: str = ""
+    dry_run: bool = False
+
+
+class Fate(StrEnum):
+    """What became of one message of a plan."""
+
+    DONE = "done"
+    GONE = "gone"  # not in the queue any more when the act came
+    CHANGED = "changed"  # the id means another message now: dropped
+    REFUSED = "refused"
+    IN_DELIVERY = "in delivery"  # Postfix finishes what it has begun: open until the log decides
+    DELIVERED = "delivered"  # it left all the same
+    UNKNOWN = "unknown"  # the connection ended before it could be read back
+
+
+class Outcome(Struct, frozen=True):
+    """One message's fate, with what the service or the log said."""
+
+    id: QueueId
+    fate: Fate
+    said: Foreign = Foreign(b"")
+
+
+class Receipt(Struct, frozen=True):
+    """What an act did. `open` while the log has not decided about messages in delivery.
+
+    `said`: the last line of the program's own words. `undo`: the action that takes it back, empty where none does.
+    """
+
+    id: str
+    plan: str
+    action: str
+    target: str
+    by: str
+    at: float
+    dry_run: bool
+    ok: bool
+    outcomes: tuple[Outcome, ...]
+    said: Foreign = Foreign(b"")
+    error: str = ""
+    undo: str = ""
+    open: bool = False
+    undone: bool = False
+
+    def count(self, *fates: Fate) -> int:
+        """How many messages met one of these fates."""
+        return sum(outcome.fate in fates for outcome in self.outcomes)

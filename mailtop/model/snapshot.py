@@ -1,0 +1,258 @@
+"""All that a face is given: one frozen Snapshot per tick, and Pages on request."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from msgspec import Struct
+
+from mailtop.model.mail import QueueEntry
+from mailtop.model.operation import Receipt
+from mailtop.model.text import Foreign
+from mailtop.model.topology import Hop, Role
+
+
+class Health(StrEnum):
+    """How a number is. `UNKNOWN` (no data, an error) and `DENIED` are values of their own, never 0 and never ok."""
+
+    OK = "ok"
+    WARN = "warn"
+    CRIT = "crit"
+    UNKNOWN = "unknown"
+    DENIED = "denied"
+
+
+class Reading(Struct, frozen=True):
+    """A number with its health and its age. `value` None: no data, and `note` says why in a few words.
+
+    `at`: when it was measured, seconds since the epoch, 0.0 = never. `stale`: older than twice its interval.
+    """
+
+    value: float | None = None
+    health: Health = Health.UNKNOWN
+    at: float = 0.0
+    stale: bool = False
+    note: str = ""
+
+
+NO_DATA = Reading()
+
+
+class Link(StrEnum):
+    """The state of one host's connection."""
+
+    CONNECTING = "connecting"
+    UP = "up"
+    DOWN = "down"
+
+
+class HostState(Struct, frozen=True):
+    """One host's connection. `note` is the error's line while it is down; `retry_at`: when the next try is due."""
+
+    name: str
+    link: Link
+    since: float
+    note: str = ""
+    retry_at: float = 0.0
+
+
+class ProbeState(Struct, frozen=True):
+    """One probe on one target: when it last succeeded, how long it took (seconds), and why it fails."""
+
+    target: str
+    probe: str
+    health: Health
+    last_ok: float = 0.0
+    took: float = 0.0
+    every: float = 0.0
+    note: str = ""
+
+
+class TargetState(Struct, frozen=True):
+    """A target with what is known of it. `state`: Docker's word (running, paused, exited …) or empty."""
+
+    name: str
+    host: str
+    roles: tuple[Role, ...]
+    health: Health
+    state: str = ""
+    note: str = ""
+
+
+class HopState(Struct, frozen=True):
+    """One hop over all hosts. `rate` mail/s, `p95` and `oldest` seconds, `growth` messages in ten minutes.
+
+    `failing`: the leading trouble in a few words, empty where there is none. `hosts`: (host, health) in the
+    platform's order. `note`: why the row is empty, where it is (not watched yet, no such role).
+    """
+
+    hop: Hop
+    rate: Reading
+    p95: Reading
+    active: Reading
+    deferred: Reading
+    growth: Reading
+    oldest: Reading
+    last_success: Reading
+    failing: str = ""
+    hosts: tuple[tuple[str, Health], ...] = ()
+    note: str = ""
+
+
+class LogState(Struct, frozen=True):
+    """One followed log. `unreadable` lines are counted, never hidden; `gap` in seconds that no source had any more."""
+
+    target: str
+    source: str
+    health: Health
+    lines: int = 0
+    unreadable: int = 0
+    gap: float = 0.0
+    last_at: float = 0.0
+    note: str = ""
+
+
+class QueueState(Struct, frozen=True):
+    """One Postfix's queue: messages by queue directory, and the age of what is known.
+
+    `counts`: (queue, Reading). `oldest`: seconds. `listed`: how many entries the last full listing held, and
+    `listed_at` when; `listing` 0.0…1.0 while one runs, else None. `bytes` over the last full listing.
+    """
+
+    target: str
+    counts: tuple[tuple[str, Reading], ...]
+    oldest: Reading
+    listed: int = 0
+    listed_at: float = 0.0
+    listing: float | None = None
+    bytes: int = 0
+    note: str = ""
+
+
+class Alert(Struct, frozen=True):
+    """Something firing. `summary` is a whole line; `see` names the screen that shows it."""
+
+    rule: str
+    target: str
+    health: Health
+    since: float
+    summary: str
+    see: str = ""
+
+
+class Question(Struct, frozen=True):
+    """Something only a person knows: a passphrase, a second factor. `secret`: do not echo."""
+
+    id: str
+    host: str
+    prompt: str
+    secret: bool = True
+
+
+class Snapshot(Struct, frozen=True):
+    """The whole platform at one moment.
+
+    `versions` maps a page kind (`causes`, `shape`, `messages`) to a number that grows when its content changed.
+    `unlocked_until`: 0.0 in OBSERVE. `read_only` cannot be unlocked. `replay`: the speed factor, 0.0 live.
+    """
+
+    seq: int
+    at: float
+    platform: str
+    colour: str = ""
+    hosts: tuple[HostState, ...] = ()
+    targets: tuple[TargetState, ...] = ()
+    probes: tuple[ProbeState, ...] = ()
+    logs: tuple[LogState, ...] = ()
+    hops: tuple[HopState, ...] = ()
+    queues: tuple[QueueState, ...] = ()
+    alerts: tuple[Alert, ...] = ()
+    questions: tuple[Question, ...] = ()
+    receipts: tuple[Receipt, ...] = ()
+    versions: dict[str, int] = {}
+    interval: float = 1.0
+    read_only: bool = False
+    unlocked_until: float = 0.0
+    replay: float = 0.0
+    recording: bool = False
+    paused: bool = False
+
+
+class PageAsk(Struct, frozen=True):
+    """A window on something too long for a snapshot.
+
+    `kind`: `causes`, `shape` or `messages`. `where`: a filter as typed (`sender:ann`, plain text, `!` not, `~` fuzzy).
+    `cause` and `domain` narrow to one cause's or one next hop's messages. `sort`: a column's name; `-` before it
+    turns it round; empty = the kind's own order.
+    """
+
+    kind: str
+    target: str = ""
+    where: str = ""
+    cause: str = ""
+    domain: str = ""
+    sort: str = ""
+    offset: int = 0
+    limit: int = 200
+
+
+class Cause(Struct, frozen=True):
+    """Mail that waits, or bounced, for one reason at one next hop from one sender.
+
+    `id` is stable while the cause lives. `reason` is normalised (addresses, ids and numbers out), `code` its enhanced
+    status. `deferred`, `active`, `held` are messages now, `bounced` messages in the last hour, `growth` messages in
+    ten minutes. `sender`: the leading one, with `senders` counting all; times are seconds since the epoch.
+    """
+
+    id: str
+    target: str
+    hop: Hop | None
+    reason: Foreign
+    code: str
+    next_hop: Foreign
+    sender: Foreign
+    senders: int
+    deferred: int
+    active: int = 0
+    held: int = 0
+    bounced: int = 0
+    growth: int = 0
+    oldest: float = 0.0
+    first_seen: float = 0.0
+
+
+class Shape(Struct, frozen=True):
+    """One recipient domain: messages by age, as qshape's buckets (limits in minutes in `AGES`)."""
+
+    domain: Foreign
+    total: int
+    buckets: tuple[int, ...]
+
+
+AGES = (5, 10, 20, 40, 80, 160, 320, 640, 1280)
+"""Upper limits of the age buckets in minutes; the last bucket holds all that is older."""
+
+
+class Page(Struct, frozen=True):
+    """One window. Exactly one of the row tuples is filled; `total` counts all that match, `at` when it was true.
+
+    `known` says what the rows rest on: `listing`, `log` (the shadow queue) or `sample`.
+    """
+
+    ask: PageAsk
+    version: int
+    total: int
+    at: float
+    known: str = "listing"
+    causes: tuple[Cause, ...] = ()
+    shapes: tuple[Shape, ...] = ()
+    messages: tuple[QueueEntry, ...] = ()
+
+
+class Series(Struct, frozen=True):
+    """Values of one series at equal steps, oldest first; None where nothing was measured. `step` in seconds."""
+
+    key: str
+    start: float
+    step: float
+    values: tuple[float | None, ...]
