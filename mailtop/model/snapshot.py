@@ -57,7 +57,10 @@ class HostState(Struct, frozen=True):
 
 
 class ProbeState(Struct, frozen=True):
-    """One probe on one target: when it last succeeded, how long it took (seconds), and why it fails."""
+    """One probe on one target: when it last succeeded, how long it took (seconds), and why it fails.
+
+    `tried`: when it last ran at all, 0.0 = not yet.
+    """
 
     target: str
     probe: str
@@ -66,6 +69,7 @@ class ProbeState(Struct, frozen=True):
     took: float = 0.0
     every: float = 0.0
     note: str = ""
+    tried: float = 0.0
 
 
 class TargetState(Struct, frozen=True):

@@ -1,0 +1,64 @@
+"""The only place that reads time, and the only place that waits for it."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Protocol
+
+
+class Clock(Protocol):
+    """Time as the engine sees it."""
+
+    def now(self) -> float:
+        """Seconds since the epoch: what is written beside every number."""
+
+    def monotonic(self) -> float:
+        """Seconds that never jump: for intervals and deadlines."""
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait so long by this clock."""
+
+
+class SystemClock:
+    """The machine's own time."""
+
+    def now(self) -> float:
+        """Seconds since the epoch."""
+        return time.time()
+
+    def monotonic(self) -> float:
+        """Seconds since some start."""
+        return time.monotonic()
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait."""
+        await asyncio.sleep(seconds)
+
+
+class DrivenClock:
+    """Time that moves only when somebody moves it: a recording's, or a test's."""
+
+    def __init__(self, at: float = 0.0) -> None:
+        self._at = at
+        self._moved = asyncio.Event()
+
+    def now(self) -> float:
+        """Seconds since the epoch, as far as this clock has been moved."""
+        return self._at
+
+    def monotonic(self) -> float:
+        """The same seconds: a driven clock never jumps on its own."""
+        return self._at
+
+    def move(self, at: float) -> None:
+        """Set the time, forwards or (a recording that starts again) backwards, and wake who waits."""
+        self._at = at
+        moved, self._moved = self._moved, asyncio.Event()
+        moved.set()
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait until the clock has been moved that far, or back."""
+        start, due = self._at, self._at + seconds
+        while start <= self._at < due:
+            await self._moved.wait()

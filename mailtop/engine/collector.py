@@ -1,0 +1,77 @@
+"""One probe on one target: when it runs, what it found, how it is."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable, Iterable
+
+from mailtop.engine.budget import interval
+from mailtop.engine.clock import Clock
+from mailtop.engine.link import Link, drive
+from mailtop.model.errors import Denied, LinkLost, MailtopError
+from mailtop.model.snapshot import Health, ProbeState
+from mailtop.model.topology import Target
+from mailtop.probe import Found, Probe
+
+Deliver = Callable[[Target, str, Iterable[Found], float], None]
+
+
+class Collector:
+    """Runs one probe again and again; a failure is its own cells' only."""
+
+    def __init__(self, probe: Probe, target: Target, link: Link, clock: Clock, deliver: Deliver) -> None:
+        self.probe = probe
+        self.target = target
+        self.pace = 1.0
+        self._link = link
+        self._clock = clock
+        self._deliver = deliver
+        self._wake = asyncio.Event()
+        self._denied_in = 0  # the link generation in which this was denied
+        self._spread = random.uniform(0.0, min(1.0, probe.every / 4))  # noqa: S311  (spreads load, guards nothing)
+        self._cost = 0.0
+        self.state = ProbeState(target.name, probe.name, Health.UNKNOWN, every=probe.every, note="not asked yet")
+
+    async def keep(self) -> None:
+        """Run at the probe's pace while there is a connection: until cancelled."""
+        await self._clock.sleep(self._spread)
+        while True:
+            await self._link.wait_up()
+            if self._denied_in != self._link.generation:
+                await self.run()
+            self._wake.clear()
+            try:
+                await asyncio.wait_for(self._wake.wait(), self._pause())
+            except TimeoutError:
+                continue
+
+    def _pause(self) -> float:
+        return max(0.25, interval(self.probe.every * self.pace, self._cost))
+
+    def refresh(self) -> None:
+        """Run now instead of at the next interval."""
+        self._denied_in = 0
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Run once; deliver what was found, or say why nothing was."""
+        started = self._clock.monotonic()
+        try:
+            found = await drive(self.probe.run(self.target), self._link, self.target.container, self.probe.name)
+            found = tuple(found)
+        except MailtopError as error:
+            if isinstance(error, Denied):
+                self._denied_in = self._link.generation
+            if not isinstance(error, LinkLost):  # a lost link is the host's trouble and shown there
+                self._say(Health.DENIED if isinstance(error, Denied) else Health.UNKNOWN, str(error))
+            return
+        took = self._clock.monotonic() - started
+        now = self._clock.now()
+        self._cost = self.probe.cost(found, took)
+        self._deliver(self.target, self.probe.name, found, now)
+        self.state = ProbeState(self.target.name, self.probe.name, Health.OK, now, took, self._pause(), tried=now)
+
+    def _say(self, health: Health, note: str) -> None:
+        state, now = self.state, self._clock.now()
+        self.state = ProbeState(state.target, state.probe, health, state.last_ok, state.took, state.every, note, now)

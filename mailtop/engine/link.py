@@ -1,0 +1,194 @@
+"""One host's connection: kept up for ever, with back-off, and a deadline on everything."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+from mailtop.engine.clock import Clock
+from mailtop.model.ask import Answer, Asking, Command, Engine, Put, Source, Yields
+from mailtop.model.errors import AskFailed, LinkLost, MailtopError, TimedOut, Unreachable
+from mailtop.model.snapshot import HostState
+from mailtop.model.snapshot import Link as LinkState
+
+CONNECT_WITHIN = 20.0
+SILENT_AFTER = 3  # so many deadlines in a row, from whatever ask, and the host itself is called silent
+GRACE = 3.0  # what a client may take beyond an ask's own deadline before we stop waiting for its thread
+THREADS = 12  # asks under way at once; each frees its thread by its own deadline
+
+
+class Backoff:
+    """Waits between two tries: doubling from `first` to `most` seconds, each with jitter, for ever.
+
+    >>> waits = Backoff(1.0, 30.0, jitter=lambda: 1.0)
+    >>> [waits.next() for _ in range(7)]
+    [1.0, 2.0, 4.0, 8.0, 16.0, 30.0, 30.0]
+    """
+
+    def __init__(self, first: float, most: float, jitter: Callable[[], float] | None = None) -> None:
+        self._first = self._wait = first
+        self._most = most
+        self._jitter = jitter or (lambda: random.uniform(0.5, 1.0))  # noqa: S311  (spreads reconnects, guards nothing)
+
+    def next(self) -> float:
+        """Return the next wait in seconds."""
+        wait, self._wait = self._wait, min(self._wait * 2, self._most)
+        return wait * self._jitter()
+
+    def reset(self) -> None:
+        """Start again at the first wait: it went well."""
+        self._wait = self._first
+
+
+class Link:
+    """Keeps one `Source` connected, and asks it from threads of its own."""
+
+    def __init__(
+        self, host: str, make_source: Callable[[], Source], clock: Clock, backoff: Backoff | None = None
+    ) -> None:
+        self.host = host
+        self.generation = 0  # grows with every connection: what was denied may be asked again
+        self._make_source = make_source
+        self._clock = clock
+        self._backoff = backoff or Backoff(1.0, 30.0)
+        self._source: Source | None = None
+        self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix=f"ask-{host}")
+        self._up = asyncio.Event()
+        self._down = asyncio.Event()
+        self._deadlines = 0
+        self._state = HostState(host, LinkState.CONNECTING, clock.now())
+
+    @property
+    def state(self) -> HostState:
+        """What a face is told of this host."""
+        return self._state
+
+    @property
+    def up(self) -> bool:
+        """Is there a connection?"""
+        return self._up.is_set()
+
+    async def wait_up(self) -> None:
+        """Return as soon as there is a connection."""
+        await self._up.wait()
+
+    @property
+    def source(self) -> Source:
+        """The connected source; raises LinkLost while there is none."""
+        if self._source is None or not self._up.is_set():
+            raise LinkLost(self.host, self._state.note or "not connected")
+        return self._source
+
+    async def keep(self) -> None:
+        """Connect, stay connected, reconnect: until cancelled."""
+        while True:
+            try:
+                await self._connect()
+            except Unreachable as error:
+                wait = self._backoff.next()
+                self._say(LinkState.DOWN, str(error), retry_in=wait)
+                await self._clock.sleep(wait)
+                continue
+            self._backoff.reset()
+            await self._watch()
+
+    async def _connect(self) -> None:
+        source = self._make_source()
+        connecting = asyncio.get_running_loop().run_in_executor(self._pool, source.connect)
+        try:
+            await asyncio.wait_for(connecting, CONNECT_WITHIN)
+        except TimeoutError as error:
+            source.close()
+            raise Unreachable(self.host, f"no connection within {CONNECT_WITHIN:.0f} s") from error
+        except MailtopError as error:
+            source.close()
+            raise error if isinstance(error, Unreachable) else Unreachable(self.host, str(error)) from error
+        except OSError as error:
+            source.close()
+            raise Unreachable(self.host, error.strerror or str(error)) from error
+        self._source, self._deadlines = source, 0
+        self.generation += 1
+        self._down.clear()
+        self._say(LinkState.UP)
+        self._up.set()
+
+    async def _watch(self) -> None:
+        """Return when the connection is lost, having closed it."""
+        source = self._source
+        assert source is not None  # noqa: S101  (told to mypy: _connect has just set it)
+        try:
+            while source.alive():
+                try:
+                    await asyncio.wait_for(self._down.wait(), 1.0)
+                except TimeoutError:
+                    continue
+                break
+        finally:
+            self._up.clear()
+            self._source = None
+            if self._state.link is LinkState.UP:
+                self._say(LinkState.DOWN, f"{self.host}: connection lost")
+            await asyncio.get_running_loop().run_in_executor(None, source.close)
+
+    async def ask(self, container: str, ask: Command | Put | Engine, by: str) -> Answer:
+        """Ask, within the ask's deadline and a little; raises AskFailed."""
+        source = self.source
+        asked = asyncio.get_running_loop().run_in_executor(self._pool, source.ask, container, ask, by)
+        try:
+            answer = await asyncio.wait_for(asked, ask.timeout + GRACE)
+        except TimeoutError as error:
+            self._deadline_passed()
+            raise TimedOut(self._where(container), f"{by}: no answer within {ask.timeout:.0f} s") from error
+        except TimedOut:
+            self._deadline_passed()
+            raise
+        except LinkLost:
+            if not source.alive():
+                self._down.set()
+            raise
+        except OSError as error:
+            raise LinkLost(self._where(container), error.strerror or str(error)) from error
+        self._deadlines = 0
+        return answer
+
+    def _where(self, container: str) -> str:
+        return f"{self.host}/{container}" if container else self.host
+
+    def _deadline_passed(self) -> None:
+        self._deadlines += 1
+        if self._deadlines >= SILENT_AFTER and self._up.is_set():
+            self._say(LinkState.DOWN, f"{self.host}: connected, but answers nothing")
+            self._up.clear()
+            self._down.set()
+
+    def _say(self, link: LinkState, note: str = "", retry_in: float = 0.0) -> None:
+        now = self._clock.now()
+        since = self._state.since if self._state.link is link else now
+        self._state = HostState(self.host, link, since, note, now + retry_in if retry_in else 0.0)
+
+    async def close(self) -> None:
+        """End the connection; threads that still wait are woken by it."""
+        self._up.clear()
+        if self._source is not None:
+            await asyncio.get_running_loop().run_in_executor(None, self._source.close)
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+
+async def drive(asking: Asking[Yields], link: Link, container: str, by: str) -> Yields:
+    """Carry a conversation: put its asks to the host, send back answers, throw in failures; return its result."""
+    try:
+        ask = next(asking)
+        while True:
+            try:
+                answer = await link.ask(container, ask, by)
+            except AskFailed as error:
+                ask = asking.throw(error)
+            else:
+                ask = asking.send(answer)
+    except StopIteration as stop:
+        result: Yields = stop.value
+        return result
+    finally:
+        asking.close()
