@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import os
 import re
+import socket
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 from msgspec import Struct
 
-from mailtop.model.errors import ConfigError
+from mailtop.model.errors import ConfigError, UsageError
 from mailtop.model.topology import Role
 
 
@@ -25,12 +27,13 @@ class PlatformSettings(Struct, frozen=True, forbid_unknown_fields=True):
 class HostSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """`[hosts.NAME]`. `ssh`: a destination as in ~/.ssh/config, empty for this machine. `docker`: ask its Engine.
 
-    `ssh_config`: another file than ~/.ssh/config. `docker_socket`: where the Engine listens on that host.
-    `share` of the host's name is what `mailtop` calls it.
+    `shell`: ask the host itself too, not only its containers. `ssh_config`: another file than ~/.ssh/config.
+    `docker_socket`: where the Engine listens on that host.
     """
 
     ssh: str = ""
     docker: bool = True
+    shell: bool = True
     ssh_config: str = ""
     docker_socket: str = "/var/run/docker.sock"
 
@@ -63,6 +66,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     keys: dict[str, str] = {}
 
 
+Shape = TypeVar("Shape", bound=Struct)
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}")
 _IN_PATH = re.compile(r"^(?P<what>.*) - at `\$\.?(?P<path>.*)`$")
 
@@ -98,10 +102,13 @@ def parse(text: str, file: str = "config.toml") -> Settings:
         table = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(file, str(error)) from error
-    try:
-        settings = msgspec.convert(table, Settings)
-    except msgspec.ValidationError as error:
-        raise _explained(error, text, file) from error
+    tables = {section: table.pop(section, {}) for section in ("hosts", "services")}
+    settings = _converted(table, Settings, "", text, file)
+    settings = msgspec.structs.replace(
+        settings,
+        hosts=_named(tables["hosts"], HostSettings, "hosts", text, file),
+        services=_named(tables["services"], ServiceSettings, "services", text, file),
+    )
     for name in settings.hosts:
         if not _NAME.fullmatch(name):
             raise ConfigError(f"{file}: hosts.{name}", "a host's name is letters, digits, '.', '_' and '-'")
@@ -114,9 +121,58 @@ def parse(text: str, file: str = "config.toml") -> Settings:
     return settings
 
 
-def _explained(error: msgspec.ValidationError, text: str, file: str) -> ConfigError:
+def with_targets(settings: Settings, targets: tuple[str, ...]) -> Settings:
+    """Narrow `settings` to the hosts that `targets` name; what the file does not know is taken as it is spelt.
+
+    None: the configured platform, else this machine, if it runs a Docker Engine; raises UsageError if not.
+    """
+    if not targets:
+        if settings.hosts:
+            return settings
+        if not Path(HostSettings().docker_socket).exists():
+            raise UsageError(
+                "mailtop",
+                "no config.toml, and no Docker Engine on this machine",
+                "try: mailtop user@host, or mailtop demo",
+            )
+        targets = ("local",)
+    hosts = dict((target, settings.hosts[target]) if target in settings.hosts else _spelt(target) for target in targets)
+    return msgspec.structs.replace(settings, hosts=hosts)
+
+
+def _spelt(target: str) -> tuple[str, HostSettings]:
+    """A host that is only a word on the command line: `local`, `docker`, `docker+ssh://host`, `user@host`."""
+    here = socket.gethostname().partition(".")[0] or "localhost"
+    if target in ("local", "docker"):
+        return here, HostSettings(shell=target == "local")
+    scheme, separator, rest = target.partition("://")
+    if separator and scheme not in ("ssh", "docker+ssh"):
+        raise UsageError(target, f"no way to reach {scheme}://", "use user@host, ssh://host or docker+ssh://host")
+    destination = rest.rstrip("/") if separator else target
+    name = destination.rpartition("@")[2].partition(":")[0]
+    if not _NAME.fullmatch(name) or destination.startswith("-"):
+        raise UsageError(target[:60], "is no host", "use a host of config.toml, user@host, docker or local")
+    return name, HostSettings(ssh=destination, shell=scheme != "docker+ssh")
+
+
+def _named(tables: object, shape: type[Shape], section: str, text: str, file: str) -> dict[str, Shape]:
+    """The tables `[section.NAME]`, one by one, so that an error can name the one it is in."""
+    if not isinstance(tables, dict):
+        raise ConfigError(f"{file}{_line_of(text, '', section)}: {section}", f"expected tables [{section}.NAME]")
+    return {name: _converted(table, shape, f"{section}.{name}", text, file) for name, table in tables.items()}
+
+
+def _converted(table: object, shape: type[Shape], prefix: str, text: str, file: str) -> Shape:
+    try:
+        return msgspec.convert(table, shape)
+    except msgspec.ValidationError as error:
+        raise _explained(error, prefix, text, file) from error
+
+
+def _explained(error: msgspec.ValidationError, prefix: str, text: str, file: str) -> ConfigError:
     match = _IN_PATH.match(str(error))
     what, path = (match["what"], match["path"]) if match else (str(error), "")
+    path = f"{prefix}.{path}".strip(".")
     unknown = re.search(r"unknown field `([^`]+)`", what)
     if unknown:
         path, what = f"{path}.{unknown[1]}".lstrip("."), "no such setting"

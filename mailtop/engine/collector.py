@@ -64,7 +64,7 @@ class Collector:
             if isinstance(error, Denied):
                 self._denied_in = self._link.generation
             if not isinstance(error, LinkLost):  # a lost link is the host's trouble and shown there
-                self._say(Health.DENIED if isinstance(error, Denied) else Health.UNKNOWN, str(error))
+                self.say(Health.DENIED if isinstance(error, Denied) else Health.UNKNOWN, str(error))
             return
         took = self._clock.monotonic() - started
         now = self._clock.now()
@@ -72,6 +72,7 @@ class Collector:
         self._deliver(self.target, self.probe.name, found, now)
         self.state = ProbeState(self.target.name, self.probe.name, Health.OK, now, took, self._pause(), tried=now)
 
-    def _say(self, health: Health, note: str) -> None:
+    def say(self, health: Health, note: str) -> None:
+        """Tell the face how this probe is."""
         state, now = self.state, self._clock.now()
         self.state = ProbeState(state.target, state.probe, health, state.last_ok, state.took, state.every, note, now)

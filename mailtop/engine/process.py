@@ -58,10 +58,11 @@ class EngineProcess:
         status = self._process.poll()
         return "it does not answer" if status is None else f"it ended with status {status}"
 
-    def wait(self, timeout: float = END_WITHIN * 2) -> None:
-        """Wait for its end after the console was closed; what does not end is killed."""
+    def end(self) -> None:
+        """Hang up, which ends it, and wait; what does not end in time is killed."""
+        self.console.hang_up()
         try:
-            self._process.wait(timeout)
+            self._process.wait(END_WITHIN * 1.5)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()

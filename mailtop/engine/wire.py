@@ -12,6 +12,7 @@ import asyncio
 import inspect
 import socket
 from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
 from types import GenericAlias
 from typing import Any, get_type_hints
 
@@ -66,8 +67,10 @@ class _Frames:
         self._writer.write(len(frame).to_bytes(4, "big") + frame)
         await self._writer.drain()
 
-    def close(self) -> None:
+    async def close(self) -> None:
         self._writer.close()
+        with suppress(OSError):
+            await self._writer.wait_closed()
 
 
 async def serve(console: Console, end: socket.socket) -> None:
@@ -81,13 +84,14 @@ async def serve(console: Console, end: socket.socket) -> None:
             call = asyncio.create_task(_reply(console, newest, frames, frame))
             calls.add(call)
             call.add_done_callback(calls.discard)
-    except (asyncio.IncompleteReadError, ConnectionError, OSError):
+    except (asyncio.IncompleteReadError, OSError):
         return
     finally:
         for call in calls:
             call.cancel()
+        await asyncio.gather(*calls, return_exceptions=True)
         await newest.close()
-        frames.close()
+        await frames.close()
 
 
 async def _reply(console: Console, newest: _Newest, frames: _Frames, frame: bytes) -> None:
@@ -104,7 +108,7 @@ async def _reply(console: Console, newest: _Newest, frames: _Frames, frame: byte
         failure = (type(error).__name__, error.thing, error.reason, error.remedy)
     try:
         await frames.write((number, result, failure))
-    except (ConnectionError, OSError):
+    except OSError:
         return  # the face is gone; `serve` sees that too
 
 
@@ -158,7 +162,7 @@ class RemoteConsole:
         try:
             await self._frames.write((number, method, arguments))
             raw = await reply
-        except (ConnectionError, OSError) as error:
+        except OSError as error:
             raise self._gone() from error
         finally:
             self._waiting.pop(number, None)
@@ -175,7 +179,7 @@ class RemoteConsole:
                     reply.set_result(result)
                 else:
                     reply.set_exception(getattr(errors, failure[0], MailtopError)(*failure[1:]))
-        except (asyncio.IncompleteReadError, ConnectionError, OSError):
+        except (asyncio.IncompleteReadError, OSError):
             return
         finally:
             for reply in self._waiting.values():
@@ -244,5 +248,11 @@ class RemoteConsole:
             self._reading.cancel()
             await asyncio.gather(self._reading, return_exceptions=True)
         if self._frames is not None:
-            self._frames.close()
+            await self._frames.close()
+        self.hang_up()
+
+    def hang_up(self) -> None:
+        """Close our end, with or without a loop."""
+        with suppress(OSError):
+            self._end.shutdown(socket.SHUT_RDWR)
         self._end.close()

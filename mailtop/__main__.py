@@ -1,0 +1,7 @@
+"""`python -m mailtop`."""
+
+import sys
+
+from mailtop.cli import main
+
+sys.exit(main())

@@ -1,0 +1,236 @@
+"""Arguments and wiring: the one place where all parts meet.
+
+`mailtop --version` answers before anything else is imported; every command imports only what it shows.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+from mailtop import __version__
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace
+
+    from mailtop.engine.process import Setup
+
+COMMANDS = ("demo", "snapshot", "queue", "act", "audit", "record", "replay")
+_WITH_VALUE = ("--config", "--interval", "--theme", "--log-file", "--record")
+USAGE, INTERRUPTED = 2, 130
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run mailtop; return the exit status (0 ok, 1 found something, 2 usage, 3 unreachable, 4 refused)."""
+    argv = sys.argv[1:] if argv is None else argv
+    if argv == ["--version"]:
+        sys.stdout.write(f"mailtop {__version__}\n")
+        return 0
+    from mailtop.model.errors import MailtopError
+
+    options = _parser().parse_args(_command_first(argv))
+    try:
+        return _run(options)
+    except MailtopError as error:
+        if options.verbose:
+            raise
+        sys.stderr.write(f"mailtop: {error}\n")
+        return _status(error)
+    except BrokenPipeError:
+        return 0
+    except KeyboardInterrupt:
+        return INTERRUPTED
+
+
+def _command_first(argv: list[str]) -> list[str]:
+    """Put the command first, wherever options stand; without one it is the dashboard.
+
+    >>> _command_first(["--config", "x", "snapshot", "--json"])
+    ['snapshot', '--config', 'x', '--json']
+    >>> _command_first(["mail1"]), _command_first(["--", "demo"])
+    (['dashboard', 'mail1'], ['dashboard', '--', 'demo'])
+    """
+    at = 0
+    while at < len(argv) and argv[at].startswith("-") and argv[at] != "--":
+        if argv[at] in ("-h", "--help", "--version"):
+            return argv
+        at += 2 if argv[at] in _WITH_VALUE else 1
+    if at < len(argv) and argv[at] in COMMANDS:
+        return [argv[at], *argv[:at], *argv[at + 1 :]]
+    return ["dashboard", *argv]
+
+
+def _status(error: Exception) -> int:
+    from mailtop.model.errors import AskFailed, Refused, Unreachable
+
+    if isinstance(error, Refused):
+        return 4
+    return 3 if isinstance(error, Unreachable | AskFailed) else USAGE
+
+
+def _parser() -> ArgumentParser:
+    from argparse import ArgumentParser, RawDescriptionHelpFormatter
+
+    common = ArgumentParser(add_help=False)
+    everywhere = common.add_argument_group("everywhere")
+    everywhere.add_argument("--config", metavar="FILE", help="instead of ~/.config/mailtop/config.toml")
+    everywhere.add_argument("--read-only", action="store_true", help="no acts, and no way to unlock them")
+    everywhere.add_argument("--interval", type=float, metavar="SECONDS", help="pace of the screen (1.0)")
+    everywhere.add_argument("--ascii", action="store_true", help="plain ASCII signs and lines")
+    everywhere.add_argument("--theme", metavar="NAME", help="dark, light, high-contrast, colour-blind …")
+    everywhere.add_argument("--log-file", metavar="FILE", help="where the engine's own complaints go")
+    everywhere.add_argument("-v", "--verbose", action="store_true", help="show the traceback of an error")
+
+    parser = ArgumentParser(
+        prog="mailtop",
+        description="The console an on-call engineer opens when mail breaks.",
+        epilog="TARGET: a host of config.toml, user@host, docker, docker+ssh://host, local. `mailtop TARGET …` opens\n"
+        "the dashboard; without one: the configured platform, else what this machine runs.\n"
+        "A host named like a command is reached by `mailtop -- NAME`.",
+        formatter_class=RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"mailtop {__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
+
+    def command(name: str, what: str) -> ArgumentParser:
+        return commands.add_parser(name, help=what, description=what, parents=[common])
+
+    dashboard = command("dashboard", "the screen (the default command)")
+    dashboard.add_argument("targets", nargs="*", metavar="TARGET")
+    dashboard.add_argument("--record", metavar="FILE", help="write a recording while it runs")
+    demo = command("demo", "the dashboard on the bundled recording")
+    demo.add_argument("--speed", type=float, default=1.0)
+    replay = command("replay", "the dashboard on a recording")
+    replay.add_argument("file")
+    replay.add_argument("--speed", type=float, default=1.0)
+    record = command("record", "record what a dashboard would see, without a screen")
+    record.add_argument("targets", nargs="*", metavar="TARGET")
+    record.add_argument("--to", required=True, metavar="FILE")
+    record.add_argument("--seconds", type=float, default=0.0, help="stop after so long (0: at ctrl-c)")
+    snapshot = command("snapshot", "one reading of everything, then exit")
+    snapshot.add_argument("targets", nargs="*", metavar="TARGET")
+    snapshot.add_argument("--json", action="store_true")
+    queue = command("queue", "what waits, and for what")
+    queue.add_argument("targets", nargs="*", metavar="TARGET")
+    queue.add_argument("--by", choices=("cause", "domain", "message"), default="cause")
+    queue.add_argument("--where", default="", metavar="EXPR")
+    queue.add_argument("--json", action="store_true")
+    act = command("act", "carry out an action: plan, preview, approve, receipt")
+    act.add_argument("action", metavar="ACTION", help="queue.hold, queue.release …")
+    act.add_argument("targets", nargs="*", metavar="TARGET")
+    act.add_argument("--on", required=True, metavar="HOST/CONTAINER")
+    act.add_argument("--where", default="", metavar="EXPR")
+    act.add_argument("--ids", metavar="FILE", help="queue ids, one a line (- for stdin)")
+    act.add_argument("--dry-run", action="store_true")
+    act.add_argument("--yes-i-mean", metavar="N", default="", help="approve: the count of messages, as previewed")
+    act.add_argument("--json", action="store_true")
+    audit = command("audit", "what was done, by whom, with what result")
+    audit.add_argument("--json", action="store_true")
+    return parser
+
+
+def _run(options: Namespace) -> int:
+    runners = {
+        "audit": _audit,
+        "act": _one_shot,
+        "snapshot": _one_shot,
+        "queue": _one_shot,
+        "record": _one_shot,
+    }
+    return runners.get(options.command, _dashboard)(options)
+
+
+def _setup(options: Namespace) -> Setup:
+    """What the engine is told, from config.toml and the command line."""
+    import getpass
+    from importlib.resources import files
+    from pathlib import Path
+
+    import msgspec
+
+    from mailtop import config
+    from mailtop.engine.process import Setup
+
+    path = Path(options.config).expanduser() if options.config else config.default_path()
+    settings = config.load(path) if options.config or path.exists() else config.Settings()
+    recording, speed = "", getattr(options, "speed", 1.0)
+    if options.command == "demo":
+        recording = str(files("mailtop") / "demo.recording")
+    elif options.command == "replay":
+        recording = options.file
+    if recording:
+        if not Path(recording).is_file():
+            from mailtop.model.errors import UsageError
+
+            raise UsageError(recording, "no such recording", "make one with: mailtop record --to FILE")
+    else:
+        settings = config.with_targets(settings, tuple(getattr(options, "targets", ())))
+    if options.interval:
+        settings = msgspec.structs.replace(settings, interval=options.interval)
+    return Setup(
+        settings,
+        operator=getpass.getuser(),
+        read_only=options.read_only,
+        audit=str(config.state_folder() / "audit.jsonl"),
+        recording=recording,
+        speed=speed,
+        record_to=getattr(options, "record", None) or getattr(options, "to", None) or "",
+    )
+
+
+def _dashboard(options: Namespace) -> int:
+    from pathlib import Path
+
+    from mailtop.engine.process import EngineProcess
+    from mailtop.model.errors import UsageError
+
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise UsageError("dashboard", "stdin and stdout are no terminal", "for scripts: mailtop snapshot --json")
+    setup = _setup(options)
+    engine = EngineProcess(setup, Path(options.log_file) if options.log_file else None)
+    try:
+        from mailtop.ui.app import MailtopApp  # while the engine connects
+
+        app = MailtopApp(
+            engine.console,
+            theme=options.theme or setup.settings.theme,
+            ascii=options.ascii,
+            read_only=options.read_only,
+            keys=setup.settings.keys,
+            operator=setup.operator,
+        )
+        app.run()
+        return app.return_code or 0
+    finally:
+        engine.end()
+
+
+def _one_shot(options: Namespace) -> int:
+    import asyncio
+
+    from mailtop.engine.engine import Engine
+    from mailtop.report import act, queue, record, snapshot
+
+    faces = {"snapshot": snapshot.run, "queue": queue.run, "act": act.run, "record": record.run}
+    setup = _setup(options)
+
+    async def run() -> int:
+        engine = Engine.of(setup)
+        await engine.start()
+        try:
+            return await faces[options.command](engine, options, sys.stdout, sys.stderr)
+        finally:
+            await engine.close()
+
+    return asyncio.run(run())
+
+
+def _audit(options: Namespace) -> int:
+    from mailtop import config
+    from mailtop.report import audit
+
+    return audit.run(config.state_folder() / "audit.jsonl", options.json, sys.stdout)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

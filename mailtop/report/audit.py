@@ -1,0 +1,49 @@
+"""`mailtop audit`: what was done, by whom, with what result."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from pathlib import Path
+from typing import Any, TextIO
+
+from mailtop.model.errors import UsageError
+
+
+def run(path: Path, as_json: bool, out: TextIO) -> int:
+    """Print the audit file, oldest first."""
+    try:
+        lines = path.read_bytes().splitlines() if path.exists() else []
+    except OSError as error:
+        raise UsageError(str(path), error.strerror or "cannot be read") from error
+    for line in lines:
+        if as_json:
+            out.write(line.decode("ascii", "backslashreplace") + "\n")
+            continue
+        try:
+            fact = json.loads(line)
+        except ValueError:
+            out.write("? a line that was cut off\n")
+            continue
+        out.write(told(fact) + "\n")
+    if not lines and not as_json:
+        out.write("nothing was done yet\n")
+    return 0
+
+
+def told(fact: dict[str, Any]) -> str:
+    """One line for people."""
+    at = datetime.fromtimestamp(float(fact.get("at", 0))).astimezone()
+    words = [
+        f"{at:%Y-%m-%d %H:%M:%S}",
+        f"{fact.get('fact', '?'):9}",
+        str(fact.get("by", "")),
+        str(fact.get("action", "")),
+        str(fact.get("target", "")),
+        f"{fact.get('count', 0)} messages",
+        "dry run" if fact.get("dry_run") else "",
+        ", ".join(f"{count} {fate}" for fate, count in dict(fact.get("fates", {})).items()),
+        str(fact.get("error", "")),
+        f"plan {fact.get('plan', '')}",
+    ]
+    return "  ".join(word for word in words if word.strip())

@@ -1,0 +1,51 @@
+"""When a first reading of everything is complete: each host answered or failed, each probe ran, each log was read."""
+
+from __future__ import annotations
+
+import asyncio
+
+from mailtop.engine.console import Console
+from mailtop.model.snapshot import HostState, Link, Snapshot
+
+WITHIN = 30.0  # seconds; then what there is has to do, and what is missing says so itself
+
+
+async def first_reading(console: Console, *, listing: bool = False, within: float = WITHIN) -> Snapshot:
+    """Wait for a complete snapshot and return it; after `within` seconds, the newest as it is.
+
+    `listing`: also wait for a full listing of every queue.
+    """
+    newest: Snapshot | None = None
+    asked: set[str] = set()
+    try:
+        async with asyncio.timeout(within):
+            async for snapshot in console.snapshots():
+                newest = snapshot
+                if not _complete(snapshot):
+                    continue
+                for queue in snapshot.queues if listing else ():
+                    if queue.target not in asked:
+                        asked.add(queue.target)
+                        await console.refresh(queue.target, "listing")
+                if not listing or all(queue.listed_at or queue.note for queue in snapshot.queues):
+                    return snapshot
+    except TimeoutError:
+        if newest is None:
+            raise
+    assert newest is not None  # noqa: S101  (told to mypy: snapshots() yields before it ends)
+    return newest
+
+
+def _complete(snapshot: Snapshot) -> bool:
+    up = {host.name for host in snapshot.hosts if host.link is Link.UP}
+    return (
+        all(_settled(host) for host in snapshot.hosts)
+        and all(probe.tried for probe in snapshot.probes if probe.target.partition("/")[0] in up)
+        and all(
+            log.last_at or log.note != "not read yet" for log in snapshot.logs if log.target.partition("/")[0] in up
+        )
+    )
+
+
+def _settled(host: HostState) -> bool:
+    return host.link is not Link.CONNECTING
