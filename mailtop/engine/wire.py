@@ -147,12 +147,14 @@ class RemoteConsole:
         self._frames: _Frames | None = None
         self._waiting: dict[int, asyncio.Future[msgspec.Raw]] = {}
         self._number = 0
+        self._opening = asyncio.Lock()
         self._reading: asyncio.Task[None] | None = None
 
     async def _call(self, method: str, *arguments: object) -> Any:
-        if self._frames is None:
-            self._frames = await _Frames.over(self._end)
-            self._reading = asyncio.create_task(self._read(self._frames))
+        async with self._opening:
+            if self._frames is None:
+                self._frames = await _Frames.over(self._end)
+                self._reading = asyncio.create_task(self._read(self._frames))
         if self._reading is None or self._reading.done():
             raise self._gone()
         self._number += 1
