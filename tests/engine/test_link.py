@@ -1,0 +1,156 @@
+"""One host's connection: up, down, silent, and back by itself."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator
+
+import pytest
+
+from mailtop.engine.clock import SystemClock
+from mailtop.engine.link import SILENT_AFTER, Backoff, Link, drive
+from mailtop.model.ask import Answer, Asking, Chunk, Command, Engine, Follow, Put
+from mailtop.model.errors import CommandFailed, HostKeyRefused, LinkLost, TimedOut, Unreachable
+from mailtop.model.snapshot import Link as LinkState
+
+UPTIME = Command(("uptime",))
+
+
+class Wire:
+    """A host's source by script: `faults` are raised by the next connects, `reply` answers or raises."""
+
+    def __init__(self) -> None:
+        self.faults: list[Exception] = []
+        self.reply: Callable[[], Answer] = lambda: Answer(b"up")
+        self.connects = 0
+        self.living = threading.Event()
+
+    def connect(self) -> None:
+        self.connects += 1
+        if self.faults:
+            raise self.faults.pop(0)
+        self.living.set()
+
+    def ask(self, container: str, ask: Command | Put | Engine, by: str = "") -> Answer:
+        return self.reply()
+
+    def follow(self, container: str, follow: Follow) -> Iterator[Chunk]:
+        return iter(())
+
+    def alive(self) -> bool:
+        return self.living.is_set()
+
+    def close(self) -> None:
+        self.living.clear()
+
+
+@pytest.fixture
+def wire() -> Wire:
+    return Wire()
+
+
+@pytest.fixture
+async def link(wire: Wire) -> AsyncIterator[Link]:
+    link = Link("mail1", lambda: wire, SystemClock(), Backoff(0.01, 0.02))
+    keeping = asyncio.create_task(link.keep())
+    yield link
+    keeping.cancel()
+    await asyncio.gather(keeping, return_exceptions=True)
+    await link.close()
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Wait for a condition, at most 5 s."""
+    async with asyncio.timeout(5):
+        while not condition():
+            await asyncio.sleep(0.005)
+
+
+async def test_it_tries_for_ever_and_says_why_meanwhile(wire: Wire) -> None:
+    wire.faults = [Unreachable("mail1", "connection refused"), HostKeyRefused("mail1", "unknown key", "ssh-keyscan")]
+    notes = set()
+    link = Link("mail1", lambda: wire, SystemClock(), Backoff(0.01, 0.02))
+    keeping = asyncio.create_task(link.keep())
+
+    while not link.up:
+        notes.add(link.state.note)
+        await asyncio.sleep(0)
+
+    assert {"mail1: connection refused", "mail1: unknown key; ssh-keyscan"} <= notes
+    assert link.state.link is LinkState.UP
+    keeping.cancel()
+    await asyncio.gather(keeping, return_exceptions=True)
+    await link.close()
+
+
+async def test_a_lost_connection_is_made_again_and_counts_as_a_new_generation(wire: Wire, link: Link) -> None:
+    await link.wait_up()
+
+    wire.living.clear()
+    await until(lambda: wire.connects == 2 and link.up)
+
+    assert link.generation == 2
+    assert (await link.ask("", UPTIME, "x")).stdout == b"up"
+
+
+async def test_no_connection_answers_at_once_with_the_reason(wire: Wire) -> None:
+    link = Link("mail1", lambda: wire, SystemClock())
+
+    with pytest.raises(LinkLost, match="not connected"):
+        await link.ask("", UPTIME, "x")
+    await link.close()
+
+
+async def test_a_host_that_answers_nothing_is_called_silent_and_reconnected(wire: Wire, link: Link) -> None:
+    await link.wait_up()
+
+    def late() -> Answer:
+        raise TimedOut("mail1", "no answer within 10 s")
+
+    wire.reply = late
+    for _ in range(SILENT_AFTER):
+        with pytest.raises(TimedOut):
+            await link.ask("", UPTIME, "x")
+
+    assert link.state.note == "mail1: connected, but answers nothing"
+    await until(lambda: wire.connects == 2 and link.up)
+
+
+async def test_one_hung_command_among_answers_is_not_a_silent_host(wire: Wire, link: Link) -> None:
+    await link.wait_up()
+
+    def late() -> Answer:
+        raise TimedOut("mail1", "df: no answer within 10 s")
+
+    for _ in range(SILENT_AFTER * 2):
+        wire.reply = late
+        with pytest.raises(TimedOut):
+            await link.ask("", UPTIME, "df")
+        wire.reply = lambda: Answer(b"up")
+        await link.ask("", UPTIME, "load")
+
+    assert link.up
+    assert wire.connects == 1
+
+
+async def test_a_conversation_gets_answers_sent_and_failures_thrown_in(wire: Wire, link: Link) -> None:
+    await link.wait_up()
+    replies: Iterator[Answer | CommandFailed] = iter([Answer(b"1"), CommandFailed("x", "no"), Answer(b"3")])
+
+    def reply() -> Answer:
+        one = next(replies)
+        if isinstance(one, CommandFailed):
+            raise one
+        return one
+
+    def asking() -> Asking[list[bytes]]:
+        first = yield UPTIME
+        try:
+            yield UPTIME
+        except CommandFailed:
+            return [first.stdout, (yield UPTIME).stdout]
+        return []
+
+    wire.reply = reply
+    assert await drive(asking(), link, "", "x") == [b"1", b"3"]
