@@ -1,0 +1,31 @@
+"""From a host's settings to the source of its bytes."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from mailtop.config import HostSettings
+from mailtop.model.ask import Source
+
+
+def live(name: str, settings: HostSettings) -> Callable[[], Source]:
+    """Return what makes a fresh source of one live host; nothing is imported or opened before it is called."""
+
+    def make() -> Source:
+        from mailtop.client.host import LiveHost, local_engine
+        from mailtop.transport import UnixAddress
+
+        if not settings.ssh:
+            from mailtop.transport.local import Local
+
+            address = local_engine(os.environ) if settings.docker_socket == HostSettings().docker_socket else None
+            return LiveHost(Local(name), settings.docker, address or UnixAddress(settings.docker_socket))
+        from mailtop.transport.ssh import Ssh, resolve
+
+        config_file = Path(settings.ssh_config).expanduser() if settings.ssh_config else None
+        options = resolve(settings.ssh, config_file)
+        return LiveHost(Ssh(name, options), settings.docker, UnixAddress(settings.docker_socket))
+
+    return make
