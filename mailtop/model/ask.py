@@ -64,6 +64,20 @@ class Follow(Struct, frozen=True, tag=True):
 Ask = Command | Put | Engine | Follow
 
 
+def ask_key(ask: Ask) -> str:
+    """Return the one spelling of what is asked, by which recordings and tests find its answer.
+
+    >>> ask_key(Command(("postqueue", "-j"), pipe=(("head", "-n", "9"),))), ask_key(Engine("/info", ("ID",)))
+    ('postqueue -j | head -n 9', '/info')
+    """
+    if isinstance(ask, Engine):
+        return ask.path
+    if isinstance(ask, Follow):
+        return ask.source
+    pipe = ask.pipe if isinstance(ask, Command) else ()
+    return " | ".join(" ".join(argv) for argv in (ask.argv, *pipe))
+
+
 class Answer(Struct, frozen=True):
     """What a program said. `took`: seconds. `exit` is the program's status; 0 for an API answer.
 

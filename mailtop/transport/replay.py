@@ -1,0 +1,249 @@
+"""Answers without a machine: a recording played at any speed, and a test's own dictionary.
+
+A `Player` walks a recording as far as it is told, and says which probes were answered on the way: the engine runs
+those, on a clock that it moves itself. No time is read here.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from threading import Condition
+from typing import NamedTuple
+
+from mailtop.model.ask import Answer, Chunk, Command, Engine, Follow, Put, ask_key
+from mailtop.model.errors import AskFailed, LinkLost, NotRecorded, Unreachable
+from mailtop.transport.recording import Answered, Entry, LinkChanged, LogEnded, Logged, Recording, raised
+
+SAME_RUN = 0.25  # seconds between an answer and the start of the next ask, when one run of a probe asked both
+
+
+class Due(NamedTuple):
+    """A probe that was answered: run it."""
+
+    host: str
+    container: str
+    by: str
+
+
+class Player:
+    """Where a recording is being played, for all its hosts. `position`: seconds since the epoch."""
+
+    def __init__(self, recording: Recording) -> None:
+        self.recording = recording
+        self.position = recording.header.started
+        self.moved = Condition()
+        self.links: dict[str, list[LinkChanged]] = {}
+        self.answers: dict[tuple[str, str, str, str], list[Answered]] = {}
+        self.commands: dict[tuple[str, str, str], list[Answered]] = {}  # whoever asked
+        self.logs: dict[tuple[str, str, str], list[Logged | LogEnded]] = {}
+        self.read: dict[tuple[str, str, str], int] = {}  # how much of each log was handed out
+        for entry in recording.entries:
+            if isinstance(entry, LinkChanged):
+                self.links.setdefault(entry.host, []).append(entry)
+            elif isinstance(entry, Answered) and not entry.put:
+                self.answers.setdefault((entry.host, entry.container, entry.by, entry.ask), []).append(entry)
+                self.commands.setdefault((entry.host, entry.container, entry.ask), []).append(entry)
+            elif isinstance(entry, Logged | LogEnded):
+                self.logs.setdefault((entry.host, entry.container, entry.source), []).append(entry)
+        self._runs = _runs(recording.entries)
+        self._next = 0
+
+    @property
+    def end(self) -> float:
+        """The time of the last entry."""
+        return self.recording.entries[-1].at if self.recording.entries else self.recording.header.started
+
+    @property
+    def next_due(self) -> float | None:
+        """When the next probe is due; None when none is any more."""
+        return self._runs[self._next][0] if self._next < len(self._runs) else None
+
+    def advance(self, to: float) -> list[Due]:
+        """Move on to a time; return the probes that were answered by then, in their order, each once."""
+        due: dict[Due, None] = {}
+        while self._next < len(self._runs) and self._runs[self._next][0] <= to:
+            due[self._runs[self._next][1]] = None
+            self._next += 1
+        with self.moved:
+            self.position = max(self.position, to)
+            self.moved.notify_all()
+        return list(due)
+
+    def link(self, host: str) -> LinkChanged | None:
+        """The host's connection at this moment; None before its first entry."""
+        changes = self.links.get(host, [])
+        reached = bisect_right(changes, self.position, key=lambda change: change.at)
+        return changes[reached - 1] if reached else None
+
+
+class Replay:
+    """One host of a recording, as a `Source`. It takes no acts."""
+
+    def __init__(self, player: Player, host: str) -> None:
+        self._player = player
+        self._host = host
+        self._closed = False
+
+    def connect(self) -> None:
+        """Raises Unreachable where the host was not reached at this moment."""
+        link = self._player.link(self._host)
+        if link is not None and not link.up:
+            raise Unreachable(self._host, link.note or "not connected then")
+
+    def ask(self, container: str, ask: Command | Put | Engine, by: str = "") -> Answer:
+        """Return the newest recorded answer up to now, or raise what was raised then; raises NotRecorded."""
+        thing = f"{self._host}/{container}" if container else self._host
+        if not self.alive():
+            raise LinkLost(thing, "not connected then")
+        key = ask_key(ask)
+        if isinstance(ask, Put):
+            raise NotRecorded(thing, f"{ask.argv[0]}: a recording takes no acts")
+        known = self._player.answers.get((self._host, container, by, key), [])
+        if not known and isinstance(ask, Command):  # an Engine ask of another's may have kept other fields
+            known = self._player.commands.get((self._host, container, key), [])
+        reached = bisect_right(known, self._player.position, key=lambda answered: answered.at)
+        if not reached:
+            raise NotRecorded(thing, f"{key[:80]}: not recorded")
+        answered = known[reached - 1]
+        if answered.answer is None:
+            raise raised(answered.failure, thing)
+        return answered.answer
+
+    def follow(self, container: str, follow: Follow) -> Iterator[Chunk]:
+        """Yield the recorded chunks as the player reaches them; waits for it, however long that takes."""
+        key = (self._host, container, follow.source)
+        known = self._player.logs.get(key)
+        if known is None:
+            raise NotRecorded(f"{self._host}/{container}", f"{follow.source}: this log was not recorded")
+        while True:
+            entry = self._reached(key, known)
+            if isinstance(entry, Logged):
+                yield entry.chunk
+            elif entry.failure is not None:
+                raise raised(entry.failure, f"{self._host}/{container}")
+            else:
+                return
+
+    def _reached(self, key: tuple[str, str, str], known: Sequence[Logged | LogEnded]) -> Logged | LogEnded:
+        with self._player.moved:
+            while True:
+                at = self._player.read.get(key, 0)
+                if self._closed:
+                    raise LinkLost(self._host, "closed")
+                if at < len(known) and known[at].at <= self._player.position:
+                    self._player.read[key] = at + 1
+                    return known[at]
+                if not self.alive():
+                    raise LinkLost(self._host, "the connection was lost then")
+                self._player.moved.wait()
+
+    def alive(self) -> bool:
+        """Was the host connected at this moment?"""
+        link = self._player.link(self._host)
+        return not self._closed and (link is None or link.up)
+
+    def close(self) -> None:
+        """Wake who follows a log."""
+        self._closed = True
+        with self._player.moved:
+            self._player.moved.notify_all()
+
+
+Said = bytes | Answer | AskFailed
+Script = Said | Callable[[Command | Put | Engine], Said]
+
+
+class ReplaySource:
+    """A `Source` for tests: answers by (container, ask key); what it lacks raises NotRecorded.
+
+    `ReplaySource({("postfix", "postqueue -j"): b"…"})`. An answer may be bytes, an Answer, an error to raise, or a
+    function of the ask that returns one of these. Every Put is kept in `sent`, answered or not; every other ask's
+    key in `asked`. `feed` adds lines to a log; `lose` is a lost connection.
+    """
+
+    def __init__(self, answers: Mapping[tuple[str, str], Script], unreachable: Unreachable | None = None) -> None:
+        self.answers = dict(answers)
+        self.unreachable = unreachable
+        self.sent: list[Put] = []
+        self.asked: list[tuple[str, str]] = []
+        self._fed: dict[str, list[Chunk]] = {}
+        self._changed = Condition()
+        self._up = self._lost = False
+
+    def connect(self) -> None:
+        """Raise `unreachable` where the test says so."""
+        if self.unreachable is not None:
+            raise self.unreachable
+        self._up, self._lost = True, False
+
+    def ask(self, container: str, ask: Command | Put | Engine, by: str = "") -> Answer:  # noqa: ARG002
+        """Answer from the dictionary."""
+        key = ask_key(ask)
+        if self._lost:
+            raise LinkLost(container, "the connection was lost")
+        if isinstance(ask, Put):
+            self.sent.append(ask)
+        else:
+            self.asked.append((container, key))
+        script = self.answers.get((container, key))
+        if script is None:
+            raise NotRecorded(container, f"{key}: not recorded")
+        said = script(ask) if callable(script) else script
+        if isinstance(said, AskFailed):
+            raise said
+        return said if isinstance(said, Answer) else Answer(said)
+
+    def feed(self, container: str, lines: bytes, stamp: float = 0.0) -> None:
+        """Let a log say something more."""
+        with self._changed:
+            fed = self._fed.setdefault(container, [])
+            fed.append(Chunk(lines, str(len(fed) + 1), stamp))
+            self._changed.notify_all()
+
+    def follow(self, container: str, follow: Follow) -> Iterator[Chunk]:
+        """Yield what was and will be fed, from the resume point on, until `close` or `lose`."""
+        at = int(follow.resume or 0)
+        while True:
+            with self._changed:
+                while self._up and at >= len(self._fed.get(container, ())):
+                    self._changed.wait()
+                if not self._up:
+                    raise LinkLost(container, "closed")
+                chunk = self._fed[container][at]
+            at += 1
+            yield chunk
+
+    def alive(self) -> bool:
+        """Connected, and not lost."""
+        return self._up
+
+    def lose(self) -> None:
+        """Lose the connection."""
+        self.close()
+
+    def close(self) -> None:
+        """End it; followers raise LinkLost."""
+        with self._changed:
+            self._up, self._lost = False, True
+            self._changed.notify_all()
+
+
+def _runs(entries: Sequence[Entry]) -> list[tuple[float, Due]]:
+    """Find the runs of probes: (time of a run's last answer, the probe), in order of time.
+
+    A run's asks follow each other at once, and none comes twice.
+    """
+    runs: list[tuple[float, Due]] = []
+    current: dict[Due, tuple[float, set[str]]] = {}
+    for entry in entries:
+        if not isinstance(entry, Answered) or entry.put or not entry.by:
+            continue
+        due = Due(entry.host, entry.container, entry.by)
+        last, asked = current.get(due, (entry.at, set()))
+        if entry.ask in asked or entry.began - last > SAME_RUN:
+            runs.append((last, due))
+            asked = set()
+        current[due] = entry.at, asked | {entry.ask}
+    runs += [(last, due) for due, (last, _) in current.items()]
+    return sorted(runs, key=lambda run: run[0])
