@@ -1,0 +1,65 @@
+"""The Engine's socket through `docker system dial-stdio`, where a host forwards no sockets: a program as a socket."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from contextlib import suppress
+
+from mailtop.model.errors import LinkLost, TimedOut
+from mailtop.transport import Channel
+
+COMMAND = "exec docker system dial-stdio"
+
+_PIECE = 64 << 10
+_PATIENCE = 60.0  # seconds of silence after which a reader looks whether it is still wanted
+
+
+class Pump:
+    """Carries octets between a channel and the socket that `near` is, until either end is over; then frees both."""
+
+    def __init__(self, channel: Channel, ended: threading.Semaphore) -> None:
+        self.near, self._far = socket.socketpair()
+        self._channel = channel
+        self._ended = ended
+        self._left = 2
+        self._lock = threading.Lock()
+        for way in (self._there, self._back):
+            threading.Thread(target=way, name="dial-stdio", daemon=True).start()
+
+    def _there(self) -> None:
+        try:
+            while octets := self._far.recv(_PIECE):
+                self._channel.send(octets, _PATIENCE)
+            self._channel.end_of_input()
+        except (OSError, LinkLost, TimedOut):
+            self._channel.close()
+        finally:
+            self._over()
+
+    def _back(self) -> None:
+        try:
+            while True:
+                try:
+                    octets, _ = self._channel.read(_PATIENCE)
+                except TimedOut:
+                    continue  # a log may be silent for hours
+                if not octets:
+                    break
+                self._far.sendall(octets)
+        except (OSError, LinkLost):
+            pass
+        finally:
+            with suppress(OSError):
+                self._far.shutdown(socket.SHUT_RDWR)
+            self._over()
+
+    def _over(self) -> None:
+        """The last of the two ways closes both ends."""
+        with self._lock:
+            self._left -= 1
+            if self._left:
+                return
+        self._channel.close()
+        self._far.close()
+        self._ended.release()

@@ -1,0 +1,231 @@
+"""The Docker SDK over sockets that are dialled for it: short requests, each with one deadline.
+
+Importing this costs 300 ms: `client/docker.py` does so when an Engine is first asked.
+"""
+
+from __future__ import annotations
+
+import http.client
+import socket
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from threading import Lock
+from typing import TYPE_CHECKING
+from weakref import WeakSet
+
+import docker.errors
+import msgspec
+import requests
+import urllib3.connection
+import urllib3.connectionpool
+from docker import APIClient
+from docker.transport.basehttpadapter import BaseHTTPAdapter
+
+from mailtop.model.errors import AskFailed, CommandFailed, Denied, Garbled, LinkLost, Missing, TimedOut
+from mailtop.model.text import Foreign
+from mailtop.transport.deadline import Deadline
+
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
+
+OLDEST, NEWEST = (1, 24), (1, 45)  # what this was written for; an Engine that has both is spoken to in NEWEST
+BODY_LIMIT = 64 << 20
+KEPT = 2  # connections kept between requests
+
+
+class Api:
+    """One Engine: an SDK client whose connections come from `dial`. Thread-safe."""
+
+    def __init__(self, dial: Callable[[], socket.socket], name: str, timeout: float) -> None:
+        self._name = name
+        self._open: WeakSet[_Socket] = WeakSet()
+        self._lock = Lock()
+        self._adapter = _Adapter(lambda: self._dialled(dial))
+        self._client = self._connected((1, 24), timeout)
+        self.version = self._agreed(timeout)
+        self._client = self._connected(self.version, timeout)
+
+    def _connected(self, version: tuple[int, int], timeout: float) -> APIClient:
+        client = APIClient("unix:///dialled", version="{}.{}".format(*version), timeout=max(1, round(timeout)))
+        client.trust_env = False
+        client.mount("http+docker://", self._adapter)
+        return client
+
+    def _agreed(self, timeout: float) -> tuple[int, int]:
+        """The newest version that both know."""
+
+        class Versions(msgspec.Struct):
+            ApiVersion: str
+            MinAPIVersion: str = "1.12"
+
+        body = self.get("/version", timeout, versioned=False)
+        try:
+            engine = msgspec.json.decode(body, type=Versions)
+            newest, oldest = _version(engine.ApiVersion), _version(engine.MinAPIVersion)
+        except (msgspec.DecodeError, ValueError) as error:
+            raise Garbled(self._name, "what answers is no Docker Engine") from error
+        if newest < OLDEST:
+            raise Missing(self._name, f"its API {engine.ApiVersion} is older than 1.24", "upgrade Docker")
+        return max(min(newest, NEWEST), oldest)
+
+    def get(self, path: str, timeout: float, versioned: bool = True) -> bytes:
+        """GET a path; the whole body. Raises from AskFailed."""
+        url = self._client.base_url + ("/v{}.{}".format(*self.version) if versioned else "") + path
+        with self._explained(f"{self._name}: {path.partition('?')[0]}"):
+            with self._client.get(url, timeout=timeout, stream=True) as response:
+                body = b""
+                for piece in response.iter_content(1 << 16):
+                    body += piece
+                    if len(body) > BODY_LIMIT:
+                        raise Garbled(self._name, f"{path}: an answer of more than 64 MiB")
+            if response.status_code >= 400:
+                raise refusal(f"{self._name}: {path.partition('?')[0]}", response.status_code, body)
+            return body
+
+    def create_exec(self, container: str, argv: tuple[str, ...]) -> str:
+        """Prepare a program in a container; the exec's id."""
+        with self._explained(f"{self._name}/{container}"):
+            made = self._client.exec_create(container, list(argv), stdin=True)
+            return str(made["Id"])
+
+    def exec_status(self, exec_id: str, container: str) -> int | None:
+        """The exit status of an exec, None while it runs."""
+        with self._explained(f"{self._name}/{container}"):
+            state: Mapping[str, object] = self._client.exec_inspect(exec_id)
+        status = state.get("ExitCode")
+        return status if isinstance(status, int) and not state.get("Running") else None
+
+    def close(self) -> None:
+        """Wake every request under way with LinkLost."""
+        with self._lock:
+            for sock in tuple(self._open):
+                _shut(sock)
+        self._adapter.close()
+
+    def _dialled(self, dial: Callable[[], socket.socket]) -> _Socket:
+        try:
+            sock = _Socket(fileno=dial().detach())
+        except OSError as error:
+            raise unreachable(self._name, error) from error
+        with self._lock:
+            self._open.add(sock)
+        return sock
+
+    @contextmanager
+    def _explained(self, thing: str) -> Iterator[None]:
+        try:
+            yield
+        except docker.errors.APIError as error:
+            raise refusal(thing, error.status_code or 500, str(error.explanation or "").encode()) from error
+        except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
+            raise _failure(thing, error) from error
+        except (docker.errors.DockerException, KeyError, ValueError) as error:
+            raise Garbled(thing, "an answer that is no Docker Engine's") from error
+
+
+class _Socket(socket.socket):
+    """A socket whose timeout is one deadline for all that is received, not for each octet."""
+
+    _deadline: Deadline | None = None
+
+    def settimeout(self, value: float | None, /) -> None:
+        self._deadline = None if value is None else Deadline(value)
+        super().settimeout(value)
+
+    def recv_into(self, buffer: Buffer, nbytes: int = 0, flags: int = 0, /) -> int:
+        if self._deadline is not None:
+            super().settimeout(max(self._deadline.left(), 0.001))
+        return super().recv_into(buffer, nbytes, flags)
+
+
+class _Connection(urllib3.connection.HTTPConnection):
+    def __init__(self, dial: Callable[[], _Socket]) -> None:
+        super().__init__("localhost")
+        self._dial = dial
+
+    def connect(self) -> None:
+        self.sock = self._dial()
+        self.sock.settimeout(self.timeout if isinstance(self.timeout, int | float) else None)
+
+
+class _Pool(urllib3.connectionpool.HTTPConnectionPool):
+    def __init__(self, dial: Callable[[], _Socket]) -> None:
+        super().__init__("localhost", maxsize=KEPT)
+        self._dial = dial
+
+    def _new_conn(self) -> _Connection:
+        return _Connection(self._dial)
+
+
+class _Adapter(BaseHTTPAdapter):
+    def __init__(self, dial: Callable[[], _Socket]) -> None:
+        super().__init__()
+        self._pool = _Pool(dial)
+
+    def get_connection(self, *_: object) -> _Pool:
+        return self._pool
+
+    def request_url(self, request: requests.PreparedRequest, *_: object) -> str:
+        return request.path_url
+
+    def close(self) -> None:
+        super().close()
+        self._pool.close()
+
+
+def refusal(thing: str, status: int, body: bytes) -> AskFailed:
+    """What an HTTP status of 400 and more means."""
+    try:
+        said: bytes = msgspec.json.decode(body, type=dict[str, str])["message"].encode()
+    except (msgspec.DecodeError, KeyError):
+        said = body.strip()[:300] or b"HTTP status %d" % status
+    if status in (401, 403):
+        return Denied(thing, Foreign(said))
+    if status == 404:
+        return Missing(thing, Foreign(said))
+    if b"is paused" in said:
+        return CommandFailed(thing, "the container is paused", "docker unpause lets it go on")
+    if b"is not running" in said:
+        return CommandFailed(thing, "the container is not running")
+    if b"is restarting" in said:
+        return CommandFailed(thing, "the container is restarting")
+    if status == 501 or b"does not support reading" in said:
+        return Missing(thing, Foreign(said), "set a logging driver that can be read: json-file, local or journald")
+    return CommandFailed(thing, Foreign(said))
+
+
+def unreachable(thing: str, error: OSError) -> AskFailed:
+    """Why the Engine's socket cannot be dialled."""
+    if isinstance(error, PermissionError):
+        return Denied(thing, "permission denied on the Engine's socket", "add the user to group docker")
+    if isinstance(error, FileNotFoundError):
+        return Missing(thing, "the Engine's socket is not there", "install and start Docker, or set docker = false")
+    if isinstance(error, ConnectionRefusedError):
+        return Missing(thing, "nothing listens on the Engine's socket", "start Docker: systemctl start docker")
+    if isinstance(error, TimeoutError):
+        return TimedOut(thing, "the Engine's socket takes no connection")
+    return LinkLost(thing, error.strerror or str(error))
+
+
+def _failure(thing: str, error: BaseException) -> AskFailed:
+    """What lies under the layers of requests and urllib3."""
+    inner: BaseException | None = error
+    while inner is not None:
+        if isinstance(inner, TimeoutError | requests.Timeout):
+            return TimedOut(thing, "the Engine does not answer within the deadline")
+        if isinstance(inner, http.client.RemoteDisconnected | ConnectionError | http.client.IncompleteRead):
+            return LinkLost(thing, "the Engine ended the connection")
+        if isinstance(inner, http.client.HTTPException):
+            return Garbled(thing, "not an HTTP answer")
+        inner = inner.__cause__ or inner.__context__
+    return LinkLost(thing, "the connection to the Engine was lost")
+
+
+def _version(text: str) -> tuple[int, int]:
+    major, _, minor = text.partition(".")
+    return int(major), int(minor)
+
+
+def _shut(sock: socket.socket) -> None:
+    with suppress(OSError):  # the other side was faster
+        sock.shutdown(socket.SHUT_RDWR)
