@@ -1,0 +1,130 @@
+"""How a host is reached over SSH: the options that OpenSSH's configuration gives to a destination."""
+
+from __future__ import annotations
+
+import getpass
+import shlex
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from msgspec import Struct
+
+from mailtop.model.errors import ConfigError
+from mailtop.model.text import Foreign
+from mailtop.transport.known_hosts import PORT
+
+TIMEOUT = 10.0
+"""Seconds for each stage of a connection where ConnectTimeout says nothing."""
+
+_UNSUPPORTED = {  # what would change who is reached, or how we prove who we are; with the value that means "off"
+    "proxycommand": "none",
+    "pkcs11provider": "none",
+    "securitykeyprovider": "internal",
+    "knownhostscommand": "none",
+    "bindaddress": "none",
+    "bindinterface": "none",
+}
+_KEYS = ("id_ed25519", "id_ecdsa", "id_rsa")  # OpenSSH's own, of the kinds that we can use
+
+
+class SshOptions(Struct, frozen=True):
+    """One destination. `timeout`: seconds for each stage of a connection. `source`: where all this was read.
+
+    `agent`: the socket of the agent, empty for $SSH_AUTH_SOCK, `none` for no agent. `jump`: the host in between.
+    `unsupported`: options that are set and that mailtop does not know, as `name value`.
+    """
+
+    destination: str
+    hostname: str
+    port: int = PORT
+    user: str = ""
+    identity_files: tuple[str, ...] = ()
+    known_hosts: tuple[str, ...] = ()
+    timeout: float = TIMEOUT
+    source: str = ""
+    host_key_alias: str = ""
+    identities_only: bool = False
+    agent: str = ""
+    jump: SshOptions | None = None
+    unsupported: tuple[str, ...] = ()
+
+
+def ask_openssh(destination: str, config_file: str | None) -> dict[str, list[str]]:
+    """Return what `ssh -G` says: option in lower case → its values. Raises ConfigError, FileNotFoundError (no ssh)."""
+    files = ("-F", config_file) if config_file else ()
+    try:
+        told = subprocess.run(
+            ("ssh", "-G", *files, "--", destination), capture_output=True, timeout=TIMEOUT, stdin=subprocess.DEVNULL
+        )
+    except subprocess.TimeoutExpired as error:
+        raise ConfigError(destination, f"ssh -G gave no answer within {TIMEOUT:g} s", "look at Match exec") from error
+    if told.returncode:
+        said = told.stderr.strip().splitlines() or [b"ssh -G failed and said nothing"]
+        raise ConfigError(destination, Foreign(said[-1]), "try: ssh -G -- " + shlex.quote(destination))
+    options: dict[str, list[str]] = {}
+    for line in told.stdout.decode("utf-8", "replace").splitlines():
+        name, _, value = line.partition(" ")
+        options.setdefault(name.lower(), []).append(value)
+    return options
+
+
+def from_words(destination: str, words: Mapping[str, Sequence[str]], source: str) -> SshOptions:
+    """Make options of configuration words; `jump` is the caller's, who can look the other host up."""
+
+    def one(name: str, default: str = "") -> str:
+        value = words.get(name, (default,))[0]
+        return default if value.lower() == "none" else value
+
+    hostname, user = one("hostname", destination), one("user", getpass.getuser())
+    port = int(one("port", str(PORT)))
+    tokens = {"%%": "%", "%d": str(Path.home()), "%h": hostname, "%n": destination, "%p": str(port), "%r": user}
+
+    def paths(name: str) -> tuple[str, ...]:
+        every = (path for value in words.get(name, ()) for path in _split(value))
+        return tuple(dict.fromkeys(_expanded(path, tokens) for path in every if path.lower() != "none"))
+
+    home = Path.home() / ".ssh"
+    certificates = [f"certificatefile {value}" for value in words.get("certificatefile", ())]
+    others = [f"{name} {words[name][0]}" for name, off in _UNSUPPORTED.items() if _set(words, name, off)]
+    agent = words.get("identityagent", ("",))[0]
+    return SshOptions(
+        destination,
+        hostname,
+        port,
+        user,
+        paths("identityfile") or tuple(str(home / key) for key in _KEYS),
+        (paths("userknownhostsfile") or (str(home / "known_hosts"),))
+        + (paths("globalknownhostsfile") or ("/etc/ssh/ssh_known_hosts",)),
+        float(seconds) if (seconds := one("connecttimeout")).isdigit() and seconds != "0" else TIMEOUT,
+        source,
+        one("hostkeyalias"),
+        one("identitiesonly") == "yes",
+        "" if agent == "SSH_AUTH_SOCK" else agent if agent == "none" else _expanded(agent, tokens),
+        None,
+        (*others, *certificates),
+    )
+
+
+def jumps(words: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
+    """Return the hosts in between, nearest to us first."""
+    value = words.get("proxyjump", ("none",))[0]
+    return () if value.lower() in ("none", "") else tuple(hop.strip() for hop in value.split(","))
+
+
+def _set(words: Mapping[str, Sequence[str]], name: str, off: str) -> bool:
+    return name in words and words[name][0].lower() not in (off, "none", "")
+
+
+def _split(value: str) -> list[str]:
+    try:
+        return shlex.split(value)
+    except ValueError:  # an odd quote is part of the name then
+        return value.split()
+
+
+def _expanded(path: str, tokens: Mapping[str, str]) -> str:
+    for token, value in tokens.items():
+        if token != "%%":  # noqa: S105 - no password, ssh calls them tokens
+            path = path.replace(token, value)
+    return str(Path(path.replace("%%", "%")).expanduser()) if path else ""
