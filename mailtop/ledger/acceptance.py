@@ -1,0 +1,86 @@
+"""What counts as accepted mail: not what the filter hands back, not what is requeued, not our own probes.
+
+A re-injection looks like any other mail until the log links it: by `orig_queue_id=`, or by the filter's answer
+`queued as ID`, which is logged after the new id's first lines. So mail from where the filter may be (its known
+addresses, this host, private networks) waits for that proof, half a minute at most; all other is counted at once.
+"""
+
+from __future__ import annotations
+
+from mailtop.ledger.entry import IGNORED, REINJECTED, SMTPD, SUSPECT
+
+_PATIENCE = 30.0
+_LEARNING = 600.0  # seconds in which a filter that is there will show itself
+_PRIVATE = (b"127.", b"10.", b"192.168.", b"::1", b"fc", b"fd", b"fe80:", *(b"172.%d." % n for n in range(16, 32)))
+_EXPECTED = 10_000
+
+
+class Acceptance:
+    """Counts accepted messages. `filters`: addresses of the filter, growing as they are learned elsewhere."""
+
+    def __init__(self, filters: set[bytes], ignored: frozenset[bytes]) -> None:
+        self._filters = filters
+        self._ignored = ignored
+        self._pending: dict[bytes, tuple[float, bytes]] = {}
+        self._unproven: dict[bytes, tuple[float, bytes]] = {}
+        self._expected: dict[bytes, None] = {}
+        self._began = 0.0
+        self.accepted = 0
+        self.submitted = 0
+        self.last = 0.0
+
+    def take(self, at: float, id_: bytes, client: bytes, user: bytes, original: bytes) -> int:
+        """Take one smtpd line; the origin may be SUSPECT, and is then settled by one of the calls below."""
+        if original or id_ in self._expected:
+            self._expected.pop(id_, None)
+            return REINJECTED
+        address = client[client.rfind(b"[") + 1 : -1]
+        if address in self._ignored:
+            return IGNORED
+        if user:
+            self.submitted += 1
+        elif address in self._filters or (address.startswith(_PRIVATE) and self._may_filter(at)):
+            self._pending[id_] = (at, address)
+            return SUSPECT
+        self.accept(at)
+        return SMTPD
+
+    def accept(self, at: float) -> None:
+        """Count one."""
+        self.accepted += 1
+        self.last = max(self.last, at)
+
+    def is_mail(self, id_: bytes) -> None:
+        """It went to the filter, so it did not come from there."""
+        found = self._pending.pop(id_, None) or self._unproven.pop(id_, None)
+        if found is not None:
+            self.accept(found[0])
+
+    def is_reinjected(self, id_: bytes, seen: bool) -> None:
+        """The filter named it; `seen`: its own first line was there before."""
+        self._pending.pop(id_, None)
+        if not seen:
+            if len(self._expected) >= _EXPECTED:
+                self._expected.clear()
+            self._expected[id_] = None  # its own line may still come, where another process was quicker
+
+    def passes_filter(self, client: bytes) -> bool:
+        """Will fresh mail from that client go to a filter, as far as is proven?"""
+        return bool(self._filters) and client[client.rfind(b"[") + 1 : -1] not in self._filters
+
+    def settle(self, now: float) -> None:
+        """Count what waited long enough; but not the filter's own mail, until that goes to the filter."""
+        for id_, (at, address) in list(self._pending.items()):
+            if now - at < _PATIENCE:
+                break
+            if address in self._filters:
+                if len(self._unproven) >= _EXPECTED:
+                    self._unproven.clear()
+                self._unproven[id_] = self._pending.pop(id_)
+            else:
+                self.is_mail(id_)
+
+    def _may_filter(self, at: float) -> bool:
+        if not self._began:
+            self._began = at
+        return bool(self._filters) or at - self._began < _LEARNING

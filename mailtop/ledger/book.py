@@ -1,0 +1,411 @@
+"""The book of one Postfix: fed Batches, it keeps what each queue id is and what became of mail at each hop.
+
+No I/O and no clock: times come from the lines, and `now` from whoever asks. What is counted as what:
+an *accepted* message is one that smtpd or pickup took, without re-injections, requeues and probes; a *delivery* is
+one attempt for one recipient at one hop; a *message* is counted once per hop and status, however often it is tried.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+
+from mailtop.ledger.acceptance import Acceptance
+from mailtop.ledger.entry import (
+    BOUNCED,
+    DEFERRED,
+    DISCARDED,
+    EXPIRED,
+    FORWARDED,
+    IGNORED,
+    LOCAL,
+    NOTICE,
+    OTHER,
+    REINJECTED,
+    REQUEUED,
+    SENT,
+    SMTPD,
+    SOFTBOUNCE,
+    STATUSES,
+    SUSPECT,
+    UNKNOWN,
+    Entry,
+    LastDelivery,
+    Shadow,
+)
+from mailtop.ledger.hops import ARCHIVE, FILTER, HOPS, HopRules, Hops
+from mailtop.ledger.ids import Ids
+from mailtop.ledger.reasons import Reason, Reasons
+from mailtop.ledger.refusals import Refusals
+from mailtop.ledger.stages import Stages
+from mailtop.model.mail import QueueId
+from mailtop.model.text import Foreign
+from mailtop.model.topology import Hop
+from mailtop.parse.batch import Active, Batch, Client, Delivery, Handled, Notice, Pickup, Removed
+
+_WORDS = {
+    b"deferred": DEFERRED,
+    b"bounced": BOUNCED,
+    b"expired": EXPIRED,
+    b"force-expired": EXPIRED,
+    b"SOFTBOUNCE": SOFTBOUNCE,
+}
+_WIDTH = len(STATUSES)
+_RETRY = 200.0  # seconds; Postfix never retries sooner (`minimal_backoff_time` 300), so younger is a first attempt
+_SWEEP = 600.0
+
+
+class Ledger:
+    """One MTA's book. Not thread-safe: it belongs to the engine's loop, or to one report.
+
+    `ignore_clients`: addresses of probes and monitors, whose mail and refusals are not counted. `reduce` makes like
+    reasons equal. Bounded: `max_live` ids (the oldest go first, counted in `evicted`), `max_age` seconds.
+    """
+
+    def __init__(
+        self,
+        rules: HopRules | None = None,
+        ignore_clients: Iterable[str] = (),
+        reduce: Callable[[bytes], bytes] = bytes,
+        max_live: int = 500_000,
+        max_age: float = 7 * 86_400.0,
+    ) -> None:
+        ignored = frozenset(address.encode() for address in ignore_clients)
+        self._ids = Ids(max_live, max_age)
+        self._hops = Hops(rules or HopRules())
+        self._acceptance = Acceptance(self._hops.addresses, ignored)
+        self._reasons = Reasons(reduce)
+        self._stages = Stages(len(HOPS))
+        self._swept = 0.0
+        self.refusals = Refusals(ignored)
+        self.attempts = [0] * (len(HOPS) * _WIDTH)
+        self.messages = [0] * (len(HOPS) * _WIDTH)
+        self.last_success = [0.0] * len(HOPS)
+        self.totals: Counter[str] = Counter()
+        self.alarms: Counter[str] = Counter()
+        self.last_at = 0.0
+
+    def feed(self, batch: Batch) -> None:
+        """Enter one batch; batches come in the order of the log."""
+        self._clients(batch.clients)
+        self._pickups(batch.pickups)
+        self._active(batch.active)
+        self._notices(batch.notices)
+        self._deliveries(batch.deliveries)
+        self._handled(batch.handled)
+        self._removed(batch.removed)
+        self.refusals.feed(batch)
+        self._count(batch)
+        self.last_at = max(self.last_at, batch.last)
+        self._acceptance.settle(self.last_at)
+        if self.last_at - self._swept >= _SWEEP:
+            self._swept = self.last_at
+            self._ids.sweep(self.last_at)
+            self._reasons.forget(self.last_at)
+
+    # what others ask
+
+    @property
+    def accepted(self) -> int:
+        """Messages accepted so far; one whose client may be the filter waits up to half a minute for its proof."""
+        return self._acceptance.accepted
+
+    @property
+    def submitted(self) -> int:
+        """Those of them that came with a SASL login."""
+        return self._acceptance.submitted
+
+    @property
+    def last_accepted(self) -> float:
+        """When the last one was accepted."""
+        return self._acceptance.last
+
+    @property
+    def live(self) -> int:
+        """How many ids are in the queue, as far as the log says."""
+        return len(self._ids)
+
+    @property
+    def evicted(self) -> int:
+        """How many ids were forgotten for want of room or for age, not because the log ended them."""
+        return self._ids.evicted
+
+    def settle(self, now: float) -> None:
+        """Decide what waited for proof; at the end of a log with `now` infinite."""
+        self._acceptance.settle(now)
+
+    def ids(self) -> Iterator[QueueId]:
+        """Yield the ids in the queue."""
+        return (QueueId(id_.decode("ascii")) for id_ in self._ids)
+
+    def entry(self, id_: QueueId) -> Shadow | None:
+        """Return what the log knows of a queued message; None where it knows none by that id."""
+        entry = self._ids.get(id_.encode())
+        return None if entry is None else self._shadow(id_, entry)
+
+    def shadows(self) -> Iterator[Shadow]:
+        """Yield all queued messages as the log knows them."""
+        return (self._shadow(QueueId(id_.decode("ascii")), entry) for id_, entry in self._ids.items())
+
+    def hop_of(self, id_: QueueId) -> Hop | None:
+        """Return the hop a message waits for; None where the log does not prove it."""
+        entry = self._ids.get(id_.encode())
+        return None if entry is None else self._hop(entry)
+
+    def fate(self, id_: QueueId, after: float) -> LastDelivery | None:
+        """Return the last attempt for an id at or after a time; stamps may have whole seconds, so does `after`."""
+        entry = self._ids.find(id_.encode())
+        if entry is None or entry.last is None or entry.last[0] < after // 1:
+            return None
+        at, _, recipient, _, relay, _, _, _, _, reason, _ = entry.last
+        return LastDelivery(
+            at, Foreign(recipient), HOPS[entry.hop], STATUSES[entry.status], Foreign(relay), Foreign(reason)
+        )
+
+    def removed(self, id_: QueueId, after: float) -> bool:
+        """Did the id's life end at or after a time? Known for some minutes, or 5,000 further ends."""
+        at = self._ids.ended(id_.encode())
+        return at is not None and at >= after // 1
+
+    def next_id(self, id_: QueueId) -> QueueId | None:
+        """Return the id under which the filter re-injected a message (or local forwarded it)."""
+        entry = self._ids.find(id_.encode())
+        return QueueId(entry.next.decode("ascii")) if entry and entry.next else None
+
+    def bounces(self, since: float) -> list[Reason]:
+        """Return bounced messages since then (an hour at most) by reason, next hop and sender."""
+        return list(self._reasons.groups(True, since))
+
+    def deferrals(self, since: float) -> list[Reason]:
+        """Return deferred messages by reason, next hop and sender, with those that came and went since then."""
+        return list(self._reasons.groups(False, since))
+
+    def delays(self, now: float, *shares: float) -> dict[Hop, dict[str, tuple[float, ...]]]:
+        """Return quantiles of first attempts' stages in the last ten minutes by hop, in seconds."""
+        found = {hop: self._stages.quantiles(row, now, *shares) for row, hop in enumerate(HOPS)}
+        return {hop: stages for hop, stages in found.items() if stages}
+
+    # a queue id's life, in its order
+
+    def _clients(self, rows: list[Client]) -> None:
+        ids, take = self._ids, self._acceptance.take
+        for at, id_, client, user, original, _ in rows:
+            known = ids.find(id_)
+            if known is not None:
+                if known.arrival == at and known.origin:
+                    continue  # a line seen twice
+                self._leave(known, at)
+            ids.open(id_, Entry(at, take(at, id_, client, user, original), client, user))
+            if original:
+                self._link(original, id_)
+
+    def _pickups(self, rows: list[Pickup]) -> None:
+        for row in rows:
+            known = self._ids.find(row.id)
+            if known is not None and known.arrival == row.at and known.origin:
+                continue
+            origin = REQUEUED if row.original else LOCAL
+            self._ids.open(row.id, Entry(row.at, origin, sender=row.sender))
+            if row.original:
+                self._link(row.original, row.id)
+            else:
+                self._acceptance.accept(row.at)
+
+    def _active(self, rows: list[Active]) -> None:
+        get = self._ids.get
+        for at, id_, sender, size, recipients in rows:
+            entry = get(id_)
+            if entry is None:
+                entry = self._ids.late(id_, at)
+                if entry.last is not None:  # its end was seen already: a line seen twice
+                    continue
+            entry.sender = sender
+            entry.size = size
+            entry.busy = at
+            if not entry.recipients:
+                entry.recipients = recipients
+
+    def _notices(self, rows: list[Notice]) -> None:
+        for row in rows:
+            entry = self._ids.get(row.new)
+            if entry is None:
+                self._ids.open(row.new, Entry(row.at, NOTICE))
+            elif entry.origin == UNKNOWN:
+                entry.origin = NOTICE
+
+    def _deliveries(self, rows: list[Delivery]) -> None:
+        get, hops, stages = self._ids.get, self._hops, self._stages
+        known, archive, fresh, end = hops.known, hops.archive, stages.fresh, stages.end
+        attempts, messages, success = self.attempts, self.messages, self.last_success
+        for row in rows:
+            at, id_, recipient, _, relay, delay, delays, _, word, reason, program = row
+            entry = get(id_)
+            if entry is None:
+                entry = self._ids.late(id_, at)
+            if entry.last == row:
+                continue  # a line seen twice
+            try:
+                hop = known[program][relay]
+            except KeyError:
+                hop = hops.of(program, relay, reason)
+            if hop != FILTER and recipient.endswith(archive):
+                hop = ARCHIVE
+            status = SENT if word == b"sent" else _WORDS.get(word, OTHER)
+            if status == SENT:
+                if hop == FILTER:
+                    status = self._filtered(id_, entry, reason)
+                elif reason[:13] == b"forwarded as ":
+                    status = FORWARDED
+                elif program[-7:] == b"discard":
+                    status = DISCARDED
+            waiting = entry.waiting
+            entry.last, entry.hop, entry.status = row, hop, status
+            if entry.origin == IGNORED:
+                continue
+            if (not waiting or recipient not in waiting) and (entry.origin or _seconds(delay) < _RETRY):
+                if at >= end:
+                    fresh, end = stages.turn(at), stages.end
+                fresh[hop].append(delays)
+            key = hop * _WIDTH + status
+            attempts[key] += 1
+            if not entry.marks >> key & 1:
+                entry.marks |= 1 << key
+                messages[key] += 1
+            if status == SENT:
+                if at > success[hop]:
+                    success[hop] = at
+                entry.done += 1
+                if waiting:
+                    waiting.discard(recipient)
+            else:
+                self._unsent(entry, row)
+        stages.trim()
+
+    def _unsent(self, entry: Entry, row: Delivery) -> None:
+        """Enter an attempt that did not deliver: it waits, or it is over."""
+        at, _, recipient, _, relay, _, _, dsn, _, reason, _ = row
+        hop, status = entry.hop, entry.status
+        if status in (DEFERRED, SOFTBOUNCE):
+            if entry.waiting is None:
+                entry.waiting = set()
+            entry.waiting.add(recipient)
+            next_hop = self._hops.next_hop(hop, relay, recipient, reason)
+            group = self._reasons.group(False, at, HOPS[hop], dsn, reason, next_hop, entry.sender)
+            if entry.cause is not group:
+                self._leave(entry, at)
+                entry.cause = group
+                self._reasons.come(group, at)
+            return
+        entry.done += 1
+        if entry.waiting:
+            entry.waiting.discard(recipient)
+        if status == BOUNCED:
+            next_hop = self._hops.next_hop(hop, relay, recipient, reason)
+            group = self._reasons.group(True, at, HOPS[hop], dsn, reason, next_hop, entry.sender)
+            if entry.bounced is not group:
+                entry.bounced = group
+                self._reasons.come(group, at)
+
+    def _filtered(self, id_: bytes, entry: Entry, reason: bytes) -> int:
+        if entry.origin == SUSPECT:
+            entry.origin = SMTPD
+            self._acceptance.is_mail(id_)
+        _, queued, next_ = reason.rpartition(b"queued as ")
+        if queued:
+            next_ = next_.rstrip(b")").partition(b" ")[0]
+            if next_ != entry.next and next_.isalnum() and 6 <= len(next_) <= 32:
+                entry.next = next_
+                self._link(id_, next_)
+        elif b"discarded, id=" in reason:
+            return DISCARDED
+        return SENT
+
+    def _link(self, id_: bytes, next_: bytes) -> None:
+        """Enter that `next_` is `id_` once more: not accepted mail, and ignored where `id_` is."""
+        before, after = self._ids.find(id_), self._ids.find(next_)
+        if before is not None:
+            before.next = next_
+        self._acceptance.is_reinjected(next_, seen=after is not None and after.origin != UNKNOWN)
+        if after is not None:
+            if before is not None and before.origin == IGNORED:
+                after.origin = IGNORED
+            elif after.origin != REQUEUED:
+                after.origin = REINJECTED
+
+    def _handled(self, rows: list[Handled]) -> None:
+        for row in rows:
+            entry = self._ids.get(row.id)
+            if row.what == "hold" and entry is None:
+                entry = self._ids.late(row.id, row.at)
+            if entry is not None and row.what in ("hold", "release"):
+                entry.held = row.what == "hold"
+            elif row.what in ("remove", "requeue"):
+                self._end(row.id, row.at)
+
+    def _removed(self, rows: list[Removed]) -> None:
+        end = self._ids.end
+        for at, id_ in rows:
+            entry = end(id_, at)
+            if entry is not None and entry.cause is not None:
+                self._leave(entry, at)
+
+    def _end(self, id_: bytes, at: float) -> None:
+        entry = self._ids.end(id_, at)
+        if entry is not None:
+            self._leave(entry, at)
+
+    def _leave(self, entry: Entry, at: float) -> None:
+        if entry.cause is not None:
+            self._reasons.go(entry.cause, at)
+            entry.cause = None
+
+    def _count(self, batch: Batch) -> None:
+        totals = self.totals
+        totals["lines"] += batch.lines
+        totals["foreign"] += batch.foreign
+        totals["unreadable"] += batch.unreadable
+        totals["connects"] += batch.connects
+        totals["disconnects"] += batch.disconnects
+        totals["tls"] += batch.tls
+        totals["expired"] += len(batch.expired)
+        totals["removed"] += len(batch.removed)
+        for alarm in batch.alarms:
+            self.alarms[alarm.kind] += 1
+        for master in batch.masters:
+            totals[master.what] += 1
+
+    def _hop(self, entry: Entry) -> Hop | None:
+        if entry.last is not None:
+            return HOPS[entry.hop] if entry.waiting or entry.hop == FILTER else None
+        fresh = entry.origin in (SMTPD, SUSPECT) and self._acceptance.passes_filter(entry.client)
+        return Hop.FILTER if fresh else None
+
+    def _shadow(self, id_: QueueId, entry: Entry) -> Shadow:
+        last = entry.last
+        waits = bool(entry.waiting) and last is not None
+        return Shadow(
+            id=id_,
+            arrival=entry.arrival,
+            sender=Foreign(entry.sender),
+            size=entry.size,
+            recipients=entry.recipients,
+            outstanding=max(0, entry.recipients - entry.done) if entry.recipients else None,
+            hop=self._hop(entry),
+            recipient=Foreign(last[2] if last else b""),
+            relay=Foreign(last[4] if last else b""),
+            reason=Foreign(last[9] if last and waits else b""),
+            code=last[7].decode("ascii", "replace") if last and waits else "",
+            last_at=last[0] if last else 0.0,
+            deferred=waits and last is not None and last[0] >= entry.busy,
+            held=entry.held,
+            known=entry.origin != UNKNOWN,
+            user=Foreign(entry.user),
+            client=Foreign(entry.client),
+        )
+
+
+def _seconds(delay: bytes) -> float:
+    try:
+        return float(delay)
+    except ValueError:
+        return float("inf")

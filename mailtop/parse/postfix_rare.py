@@ -1,0 +1,125 @@
+"""The rarer lines of a Postfix log: refusals, failed logins, warnings that matter, postsuper, pickup, master.
+
+Source of the formats: Postfix's own programs (smtpd.c, postscreen_smtpd.c, cleanup_milter.c, postsuper.c, pickup.c,
+master.c, qmgr_active.c), 3.4 to 3.11.
+"""
+
+from __future__ import annotations
+
+import re
+
+from mailtop.parse.batch import Alarm, Expired, Handled, Notice, Pickup, Reject, SaslFailure, Trouble
+
+_REJECT = re.compile(
+    rb"(NOQUEUE|[0-9A-Za-z]{6,32}): (?:reject|milter-reject): (\S+) from (\S+\[[^\]\s]*\](?::\d+)?|\S+): "
+    rb"(?:(\d\d\d) )?(?:(\d\.\d{1,3}\.\d{1,3}) )?(.*)"
+)
+_SASL = re.compile(rb"warning: (\S+\[[^\]\s]*\]): SASL (\S+) authentication failed: .*?(?:, sasl_username=<?(.*?)>?)?")
+_PICKUP = re.compile(rb"([0-9A-Za-z]{6,32}): uid=(\d+) from=<(.*?)>(?: orig_id=([0-9A-Za-z]+))?")
+_NOTICE = re.compile(rb"([0-9A-Za-z]{6,32}): (.*notification): ([0-9A-Za-z]{6,32})")
+_EXPIRED = re.compile(rb"([0-9A-Za-z]{6,32}): from=<(.*)>, status=((?:force-)?expired), .*")
+_HANDLED = re.compile(rb"([0-9A-Za-z]{6,32}): (placed on hold|released from hold|requeued|removed|expired)")
+_DEEDS = {
+    b"placed on hold": "hold",
+    b"released from hold": "release",
+    b"requeued": "requeue",
+    b"removed": "remove",
+    b"expired": "expire",
+}
+_OTHER = {  # what else an id's line may say, the access maps' own words first
+    "smtpd": re.compile(
+        rb"\w+: (?:[A-Za-z_-]+: |lost connection|timeout|too many|improper command|concurrency|.{0,20} TLS connection)"
+    ),
+    "cleanup": re.compile(rb"\w+: (?:[A-Za-z_-]+[:=]|canceled)"),
+    "qmgr": re.compile(rb"\w+: (?:skipped, still being delivered|removed$|status=|queue )"),
+    "postscreen": re.compile(rb"\w+: "),
+}
+_TROUBLES = (
+    (b"has reached its process limit", Trouble.LIMIT),
+    (b"process limit reached", Trouble.LIMIT),
+    (b"throttling", Trouble.THROTTLED),
+    (b"killed by signal", Trouble.DIED),
+    (b"exit status", Trouble.DIED),
+    (b"No space left on device", Trouble.SPACE),
+    (b"not enough free space", Trouble.SPACE),
+    (b"queue file write error", Trouble.QUEUE_FILE),
+    (b"write queue file", Trouble.QUEUE_FILE),
+    (b"corrupt", Trouble.QUEUE_FILE),
+    (b"active queue entries", Trouble.CONGESTED),
+    (b"lookup error for", Trouble.LOOKUP),
+    (b"lookup problem", Trouble.LOOKUP),
+    (b"connect to mysql server", Trouble.LOOKUP),
+)
+LEVELS = (b"warning:", b"fatal: ", b"panic: ", b"error: ")
+NO_IDS = frozenset((b"NOQUEUE", b"warning", b"statistics"))
+
+
+def reject(at: float, program: bytes, text: bytes) -> Reject | None:
+    """Read a refusal; None where the line is none (`reject_warning:`, `lost connection` and the like)."""
+    found = _REJECT.fullmatch(text)
+    if found is None:
+        return None
+    id_, stage, client, code, dsn, reason = found.groups(b"")
+    cut = reason.find(b"; from=<")
+    if cut < 0:
+        cut = reason.find(b"; proto=")
+    envelope = reason[cut:] if cut > 0 else b""
+    sender = recipient = b""
+    if envelope:
+        reason = reason[:cut]
+        sender, _, rest = envelope[8:].partition(b">")  # a space parts the fields at smtpd, a comma at postscreen
+        if rest.startswith((b" to=<", b", to=<")):
+            recipient = rest.partition(b"<")[2].partition(b">")[0]
+        if envelope.startswith(b"; proto="):
+            sender = b""
+    return Reject(
+        at, b"" if id_ == b"NOQUEUE" else id_, program, stage, client, int(code or 0), dsn, reason, sender, recipient
+    )
+
+
+def sasl_failure(at: float, text: bytes) -> SaslFailure | None:
+    """Read a failed login; a `sasl_username` comes bare or in brackets."""
+    found = _SASL.fullmatch(text)
+    return SaslFailure(at, *found.groups(b"")) if found else None
+
+
+def alarm(at: float, program: bytes, text: bytes) -> Alarm | None:
+    """Read a warning; None where it is none of those that matter."""
+    if text.startswith((b"fatal: ", b"panic: ")):
+        return Alarm(at, Trouble.FATAL, program, text)
+    head = text[:400]
+    if b"]: SASL " in head or b"hostname " in head[:20]:  # what clients cause, and may word
+        return None
+    for words, kind in _TROUBLES:
+        if words in head:
+            return Alarm(at, kind, program, text)
+    return None
+
+
+def pickup(at: float, text: bytes) -> Pickup | None:
+    """Read what pickup takes from the maildrop."""
+    found = _PICKUP.fullmatch(text)
+    return Pickup(at, found[1], int(found[2]), found[3], found[4] or b"") if found else None
+
+
+def notice(at: float, text: bytes) -> Notice | None:
+    """Read which id a bounce notification got."""
+    found = _NOTICE.fullmatch(text)
+    return Notice(at, found[1], found[3], found[2].removesuffix(b" notification")) if found else None
+
+
+def expired(at: float, text: bytes) -> Expired | None:
+    """Read qmgr's giving up."""
+    found = _EXPIRED.fullmatch(text)
+    return Expired(at, found[1], found[2], found[3]) if found else None
+
+
+def handled(at: float, text: bytes) -> Handled | None:
+    """Read what postsuper did to one id; its summary lines name none."""
+    found = _HANDLED.fullmatch(text)
+    return Handled(at, found[1], _DEEDS[found[2]]) if found else None
+
+
+def is_other(kind: str, text: bytes) -> bool:
+    """Is it one of the many further things that smtpd, cleanup, qmgr and postscreen say of an id?"""
+    return _OTHER[kind].match(text) is not None
