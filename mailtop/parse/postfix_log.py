@@ -8,6 +8,7 @@ No container is kept per line: the collector of cycles would walk through them a
 from __future__ import annotations
 
 from collections.abc import Callable
+from operator import itemgetter
 from typing import TypeVar, cast
 
 from mailtop.parse import postfix_delivery, postfix_rare
@@ -17,6 +18,7 @@ from mailtop.parse.postfix_tag import Box, Sorter
 from mailtop.parse.stamp import Stamps
 
 _SAMPLES = 3
+_BY_TIME = itemgetter(0)
 _MASTER = (
     (b"daemon started", "started"),
     (b"terminating on signal", "stopped"),
@@ -54,6 +56,8 @@ class PostfixLog:
         ):
             for box in sorter.of(kind):
                 read(box, batch)
+        batch.clients.sort(key=_BY_TIME)  # boxes are in order each, not among themselves
+        batch.deliveries.sort(key=_BY_TIME)
         sorter.clear()
         return batch
 
