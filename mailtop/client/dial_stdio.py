@@ -12,14 +12,19 @@ from mailtop.transport import Channel
 COMMAND = "exec docker system dial-stdio"
 
 _PIECE = 64 << 10
+_WORDS = 1000
 _PATIENCE = 60.0  # seconds of silence after which a reader looks whether it is still wanted
 
 
-class Pump:
-    """Carries octets between a channel and the socket that `near` is, until either end is over; then frees both."""
+class DialStdio:
+    """Carries octets between the program and the socket `near`, until either is over; then frees both.
+
+    `said`: the last that the program wrote on stderr, such as why it reaches no Engine.
+    """
 
     def __init__(self, channel: Channel, ended: threading.Semaphore) -> None:
         self.near, self._far = socket.socketpair()
+        self.said = b""
         self._channel = channel
         self._ended = ended
         self._left = 2
@@ -41,10 +46,11 @@ class Pump:
         try:
             while True:
                 try:
-                    octets, _ = self._channel.read(_PATIENCE)
+                    octets, words = self._channel.read(_PATIENCE)
                 except TimedOut:
                     continue  # a log may be silent for hours
-                if not octets:
+                self.said = (self.said + words)[-_WORDS:]
+                if not octets and not words:
                     break
                 self._far.sendall(octets)
         except (OSError, LinkLost):

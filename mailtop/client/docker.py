@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 import msgspec
 
-from mailtop.client.docker_stream import ExecChannel, Stream, request
+from mailtop.client.docker_stream import ExecChannel, Gathering, Stream, request
 from mailtop.model.ask import Chunk
 from mailtop.model.errors import Garbled, LinkLost, Missing, ParseError
 from mailtop.parse.docker_log import LogReader, Position, epoch
@@ -21,9 +21,7 @@ from mailtop.parse.docker_log import LogReader, Position, epoch
 if TYPE_CHECKING:
     from mailtop.client.docker_api import Api
 
-PATIENCE = 10.0  # seconds for a request of our own: connecting, preparing an exec, looking at a state
-QUIET = 16 << 10  # octets; a log that sends less at once is given `GATHER` seconds to have more to say
-GATHER = 0.05
+PATIENCE = 10.0  # seconds for a request of our own, such as a look at a state
 
 
 class State(msgspec.Struct):
@@ -73,12 +71,14 @@ class Docker:
 
     def exec_channel(self, container: str, argv: tuple[str, ...], timeout: float = PATIENCE) -> ExecChannel:
         """Start a program in a container, with its three streams. Docker ends it for nobody: give it a deadline."""
+        from mailtop.client.docker_api import START
+
         api = self._api(timeout)
         exec_id = api.create_exec(container, argv)
         stream = self._stream(f"{self.name}/{container}")
         try:
             path = "/v{}.{}".format(*api.version) + f"/exec/{exec_id}/start"
-            first = self._asked(stream, "POST", path, b'{"Detach":false,"Tty":false}', timeout)
+            first = self._asked(stream, "POST", path, b'{"Detach":false,"Tty":false}', min(timeout, START))
         except BaseException:
             self._end(stream)
             raise
@@ -107,14 +107,13 @@ class Docker:
             start = position.since if position is not None else since
             path = self._log_path(container, f"&follow=1&since={start}")
             octets = self._asked(stream, "GET", path, None, PATIENCE)
+            gathering = Gathering(stream)
             while True:
                 lines = _fed(reader, octets, stream.thing)
                 if lines:
                     yield self._chunk(reader, lines, position, inspected)
                     position = None
-                if octets and len(octets) < QUIET:
-                    stream.closed.wait(GATHER)
-                octets = stream.receive(None)
+                octets = gathering.next()
                 if not octets:
                     break
             self._check_ended(container, inspected, reader)
@@ -139,9 +138,9 @@ class Docker:
         with self._lock:
             if self._closed:
                 raise LinkLost(self.name, "closed")
-            if self._known is None:
-                self._known = Api(self._dial, self.name, timeout)
-            return self._known
+            api = self._known = self._known or Api(self._dial, self.name)
+        api.agree(timeout)
+        return api
 
     def _stream(self, thing: str) -> Stream:
         from mailtop.client.docker_api import unreachable

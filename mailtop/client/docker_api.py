@@ -31,36 +31,42 @@ if TYPE_CHECKING:
 OLDEST, NEWEST = (1, 24), (1, 45)  # what this was written for; an Engine that has both is spoken to in NEWEST
 BODY_LIMIT = 64 << 20
 KEPT = 2  # connections kept between requests
+START = 4  # seconds for each of the two steps of starting a program; 0.1 is usual
 
 
 class Api:
     """One Engine: an SDK client whose connections come from `dial`. Thread-safe."""
 
-    def __init__(self, dial: Callable[[], socket.socket], name: str, timeout: float) -> None:
+    def __init__(self, dial: Callable[[], socket.socket], name: str) -> None:
         self._name = name
         self._open: WeakSet[_Socket] = WeakSet()
-        self._lock = Lock()
+        self._lock, self._agreeing = Lock(), Lock()
+        self._closed = False
         self._adapter = _Adapter(lambda: self._dialled(dial))
-        self._client = self._connected((1, 24), timeout)
-        self.version = self._agreed(timeout)
-        self._client = self._connected(self.version, timeout)
+        self.version = (0, 0)
+        self._client = self._speaking(OLDEST)
 
-    def _connected(self, version: tuple[int, int], timeout: float) -> APIClient:
-        client = APIClient("unix:///dialled", version="{}.{}".format(*version), timeout=max(1, round(timeout)))
+    def agree(self, timeout: float) -> None:
+        """Find the newest version that both know, where that was not done before; raises from AskFailed."""
+        if not self._agreeing.acquire(timeout=timeout):
+            raise TimedOut(self._name, "the Engine does not say its version within the deadline")
+        try:
+            if self.version == (0, 0):
+                version = self._agreed(self.get("/version", timeout, versioned=False))
+                self._client = self._speaking(version)
+                self.version = version
+        finally:
+            self._agreeing.release()
+
+    def _speaking(self, version: tuple[int, int]) -> APIClient:
+        client = APIClient("unix:///dialled", version="{}.{}".format(*version), timeout=START)
         client.trust_env = False
         client.mount("http+docker://", self._adapter)
         return client
 
-    def _agreed(self, timeout: float) -> tuple[int, int]:
-        """The newest version that both know."""
-
-        class Versions(msgspec.Struct):
-            ApiVersion: str
-            MinAPIVersion: str = "1.12"
-
-        body = self.get("/version", timeout, versioned=False)
+    def _agreed(self, body: bytes) -> tuple[int, int]:
         try:
-            engine = msgspec.json.decode(body, type=Versions)
+            engine = msgspec.json.decode(body, type=_Versions)
             newest, oldest = _version(engine.ApiVersion), _version(engine.MinAPIVersion)
         except (msgspec.DecodeError, ValueError) as error:
             raise Garbled(self._name, "what answers is no Docker Engine") from error
@@ -98,6 +104,7 @@ class Api:
     def close(self) -> None:
         """Wake every request under way with LinkLost."""
         with self._lock:
+            self._closed = True
             for sock in tuple(self._open):
                 _shut(sock)
         self._adapter.close()
@@ -109,6 +116,10 @@ class Api:
             raise unreachable(self._name, error) from error
         with self._lock:
             self._open.add(sock)
+            closed = self._closed
+        if closed:
+            sock.close()
+            raise LinkLost(self._name, "closed")
         return sock
 
     @contextmanager
@@ -121,6 +132,11 @@ class Api:
             raise _failure(thing, error) from error
         except (docker.errors.DockerException, KeyError, ValueError) as error:
             raise Garbled(thing, "an answer that is no Docker Engine's") from error
+
+
+class _Versions(msgspec.Struct):
+    ApiVersion: str
+    MinAPIVersion: str = "1.12"
 
 
 class _Socket(socket.socket):

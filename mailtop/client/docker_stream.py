@@ -18,7 +18,12 @@ from mailtop.parse.docker_log import demux
 from mailtop.transport.deadline import Deadline
 
 HEAD_LIMIT = 64 << 10
-RECEIVE = 128 << 10
+RECEIVE = 64 << 10
+GATHER = 0.02  # seconds in which a log may say more before a chunk is handed on
+ENOUGH = 64 << 10  # octets that are handed on at once
+FULL = 24 << 10  # octets; a Unix socket that has so many waiting holds its writer up
+SIP, BREATH = 4 << 10, 0.001  # after so few octets, a breath: 1,000 wakings a second are enough for 40 MB/s
+HURRY = 1 << 20  # octets to read without a pause before one is tried again
 
 _STATUS = re.compile(rb"HTTP/1\.[01] (\d{3}) ")
 _LENGTH = re.compile(rb"(?mi)^content-length: *(\d+)")
@@ -87,6 +92,47 @@ class Stream:
         with suppress(OSError):  # the other side was faster
             self._sock.shutdown(socket.SHUT_RDWR)
         self._sock.close()
+
+
+class Gathering:
+    """Reads a log in pieces worth handing on, at the least cost: fifty wakings a second, however many lines.
+
+    Sleeping while a log says more is cheapest, but a small socket buffer fills meanwhile and holds the Engine up: then
+    what comes is collected awake.
+    """
+
+    def __init__(self, stream: Stream) -> None:
+        self._stream = stream
+        self._hurry = 0
+
+    def next(self) -> bytes:
+        """Wait for the next piece; b"" at the end. Raises LinkLost."""
+        octets = self._stream.receive(None)
+        if self._hurry > 0:
+            octets = self._awake(octets)
+            self._hurry -= len(octets)
+            return octets
+        self._stream.closed.wait(GATHER)
+        more = self._more(0.0)
+        if len(more) >= FULL:
+            self._hurry = HURRY
+        return octets + more
+
+    def _awake(self, octets: bytes) -> bytes:
+        deadline = Deadline(GATHER)
+        pieces, size = [octets], len(octets)
+        while size < ENOUGH and (more := self._more(deadline.left())):
+            pieces.append(more)
+            size += len(more)
+            if len(more) < SIP:
+                self._stream.closed.wait(BREATH)
+        return b"".join(pieces)
+
+    def _more(self, seconds: float) -> bytes:
+        try:
+            return self._stream.receive(seconds)
+        except TimedOut:
+            return b""
 
 
 def request(stream: Stream, method: str, path: str, body: bytes | None, timeout: float) -> tuple[int, bytes]:

@@ -20,7 +20,7 @@ from threading import BoundedSemaphore, Lock, Thread
 
 from msgspec.structs import replace
 
-from mailtop.client.dial_stdio import COMMAND, Pump
+from mailtop.client.dial_stdio import COMMAND, DialStdio
 from mailtop.client.docker import Docker
 from mailtop.client.shell import LOGIN, Lanes, run_once
 from mailtop.model.ask import Answer, Chunk, Command, Engine, Follow, Put
@@ -169,25 +169,31 @@ class LiveHost:
                 return self._transport.dial(self._engine)
             except (Denied, Missing) as error:
                 refused = error
+            substitute = self._substitute(refused)
             try:
-                sock = self._substitute()
-                self._try(sock)
-            except AskFailed:  # what the socket itself said is the better explanation
-                remedy = "add the user to group docker" if isinstance(refused, Denied) else refused.remedy
-                raise type(refused)(f"{self.name}: Docker", refused.reason, remedy) from refused
+                self._try(substitute.near)
+            except AskFailed:
+                if b"permission denied" in substitute.said:
+                    refused = Denied(self.name, "permission denied on the Engine's socket")
+                if isinstance(refused, Denied):
+                    raise Denied(f"{self.name}: Docker", refused.reason, "add the user to group docker") from refused
+                raise Missing(f"{self.name}: Docker", refused.reason, refused.remedy) from refused
             self._forwards = False
-        return self._substitute()
+        return self._substitute(None).near
 
-    def _substitute(self) -> socket.socket:
+    def _substitute(self, refused: AskFailed | None) -> DialStdio:
+        """Through `docker system dial-stdio`. `refused`: why there is no forwarding, and what to say if this fails."""
         if not self._substitutes.acquire(timeout=2.0):
             remedy = 'set "AllowStreamLocalForwarding yes" in its sshd_config'
             raise Missing(
                 f"{self.name}: Docker", f"no socket is forwarded, and {SUBSTITUTES} sessions are used", remedy
             )
         try:
-            return Pump(self._transport.open(COMMAND), self._substitutes).near
-        except BaseException:
+            return DialStdio(self._transport.open(COMMAND), self._substitutes)
+        except BaseException as error:
             self._substitutes.release()
+            if refused is not None and isinstance(error, Denied | Missing):
+                raise refused from error
             raise
 
     def _try(self, sock: socket.socket) -> None:
