@@ -45,9 +45,9 @@ class Framed:
         return bytes(self._octets[: self._limit]) if self.begun else b""
 
     def last_words(self) -> Foreign:
-        """The last line that came before the mark: why a login shell ended instead of obeying."""
-        lines = b"" if self.begun else bytes(self._octets).strip()
-        return Foreign(lines.rpartition(b"\n")[2])
+        """The last line that came before the mark, if any: why a login shell ended instead of obeying."""
+        line = b"" if self.begun else bytes(self._octets).strip().rpartition(b"\n")[2]
+        return Foreign(b"" if self._first.startswith(line) else line)
 
     def _begin(self) -> None:
         at = self._octets.find(self._first)

@@ -104,13 +104,15 @@ class LocalChannel:
         deadline = Deadline(timeout)
         rest = memoryview(octets)
         with self._writing:
+            if self._stdin.closed:
+                raise LinkLost(self._name, "its input is closed")
             while rest:
-                self._wait({self._stdin.fileno(): select.POLLOUT} if not self._stdin.closed else {}, deadline)
+                self._wait({self._stdin.fileno(): select.POLLOUT}, deadline)
                 try:
                     rest = rest[os.write(self._stdin.fileno(), rest[:_PIECE]) :]
                 except BlockingIOError:
                     continue
-                except (BrokenPipeError, ValueError) as error:  # ValueError: stdin is closed here
+                except BrokenPipeError as error:
                     raise LinkLost(self._name, "the program takes no input any more") from error
 
     def end_of_input(self) -> None:

@@ -385,7 +385,7 @@ def _keys(options: SshOptions, tried: list[str]) -> Iterator[tuple[str, paramiko
         try:
             files.append((path, paramiko.PKey.from_path(path)))
         except (UnknownKeyType, paramiko.SSHException, OSError, ValueError, TypeError) as error:
-            locked = "encrypted" in str(error) or isinstance(error, paramiko.PasswordRequiredException)
+            locked = isinstance(error, paramiko.PasswordRequiredException | TypeError)  # cryptography's: no password
             tried.append(f"{path} {'needs its passphrase: ssh-add it' if locked else 'cannot be used'}")
     with _agent(options, tried) as keys:
         public = [_public(path) for path in options.identity_files]

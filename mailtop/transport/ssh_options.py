@@ -107,9 +107,10 @@ def from_words(destination: str, words: Mapping[str, Sequence[str]], source: str
 
 
 def jumps(words: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
-    """Return the hosts in between, nearest to us first."""
+    """Return the hosts in between as destinations, nearest to us first; `user@host:port` is ssh's only as a URI."""
     value = words.get("proxyjump", ("none",))[0]
-    return () if value.lower() in ("none", "") else tuple(hop.strip() for hop in value.split(","))
+    hops = () if value.lower() in ("none", "") else tuple(hop.strip() for hop in value.split(","))
+    return tuple(f"ssh://{hop}" if ":" in hop and not hop.startswith("ssh://") else hop for hop in hops)
 
 
 def _set(words: Mapping[str, Sequence[str]], name: str, off: str) -> bool:

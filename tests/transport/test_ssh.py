@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import signal
@@ -82,7 +83,7 @@ def _echo(listener: socket.socket) -> None:
             stream = listener.accept()[0]
         except OSError:
             return
-        with stream:
+        with stream, contextlib.suppress(OSError):  # a client may have gone
             stream.sendall(all_of(stream))
 
 

@@ -1,0 +1,99 @@
+"""How destinations are looked up, with OpenSSH and without."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from mailtop.model.errors import ConfigError
+from mailtop.transport.ssh import resolve
+
+HOME = Path.home()
+CONFIG = """
+Host mail1
+  HostName mail1.example.org
+  Port 2222
+  User ops
+  IdentityFile ~/.ssh/%h-%r
+  IdentitiesOnly yes
+  IdentityAgent none
+  UserKnownHostsFile /etc/mail/known_hosts "/etc/mail/more hosts"
+  GlobalKnownHostsFile none
+  ConnectTimeout 7
+  HostKeyAlias mailhost
+Host far
+  ProxyJump ann@bastion:2200,inner
+Host circle
+  ProxyJump circle2
+Host circle2
+  ProxyJump circle
+Host odd
+  ProxyCommand nc %h %p
+  CertificateFile ~/.ssh/ops-cert.pub
+"""
+WITHOUT = pytest.param(False, id="without OpenSSH")
+WITH = pytest.param(True, id="OpenSSH", marks=pytest.mark.skipif(not shutil.which("ssh"), reason="no OpenSSH here"))
+
+
+@pytest.fixture(params=[WITHOUT, WITH])
+def config(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    if not request.param:
+        monkeypatch.setenv("PATH", str(tmp_path))
+    (tmp_path / "config").write_text(CONFIG)
+    return str(tmp_path / "config")
+
+
+def test_an_alias_has_all_its_options(config: str) -> None:
+    options = resolve("mail1", config)
+    assert (options.hostname, options.port, options.user) == ("mail1.example.org", 2222, "ops")
+    assert options.identity_files == (f"{HOME}/.ssh/mail1.example.org-ops",)
+    assert options.known_hosts[0] == "/etc/mail/known_hosts"
+    assert (options.timeout, options.host_key_alias, options.agent) == (7.0, "mailhost", "none")
+    assert options.identities_only
+    assert options.jump is None
+    assert options.unsupported == ()
+
+
+def test_a_user_before_the_host_wins(config: str) -> None:
+    assert resolve("ann@mail1", config).user == "ann"
+
+
+def test_a_host_that_no_file_names_is_reached_by_its_name(config: str) -> None:
+    options = resolve("192.0.2.7", config)
+    assert (options.hostname, options.port, options.timeout) == ("192.0.2.7", 22, 10.0)
+    assert str(HOME / ".ssh/known_hosts") in options.known_hosts
+
+
+def test_jump_hosts_are_looked_up_nearest_first(config: str) -> None:
+    inner = resolve("far", config).jump
+    assert inner
+    assert inner.jump
+    assert (inner.hostname, inner.jump.hostname, inner.jump.user, inner.jump.port) == ("inner", "bastion", "ann", 2200)
+
+
+def test_a_circle_of_jump_hosts_is_refused(config: str) -> None:
+    with pytest.raises(ConfigError, match="look for a circle"):
+        resolve("circle", config)
+
+
+def test_what_is_not_supported_is_named(config: str) -> None:
+    unsupported = " ".join(resolve("odd", config).unsupported)
+    assert "proxycommand nc" in unsupported
+    assert "certificatefile" in unsupported
+
+
+def test_a_destination_is_never_an_option_of_ssh(config: str) -> None:
+    try:
+        options = resolve("-oProxyCommand=touch /tmp/obeyed", config)
+    except ConfigError:
+        return
+    assert options.unsupported == ()
+    assert options.hostname.startswith("-o")
+
+
+def test_a_file_that_cannot_be_read_is_said(tmp_path: Path) -> None:
+    (tmp_path / "config").write_text("Host mail1\n  Port many\n")
+    with pytest.raises(ConfigError):
+        resolve("mail1", str(tmp_path / "config"))
