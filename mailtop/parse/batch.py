@@ -119,8 +119,10 @@ class Master(NamedTuple):
 
 
 class Batch(Struct):
-    """All that a chunk says; clients and deliveries in order of time, other rows in order within their program. `last`: the time of its last Postfix line that was kept, 0.0 where there is none.
+    """All that a chunk says.
 
+    Clients and deliveries come in the order of time, other rows in order within their program. `last`: the time of
+    the newest Postfix line that was kept, 0.0 where there is none.
     `foreign` lines are other programs'; `unreadable` lines are Postfix's with an id whose rest does not parse (or
     reads two ways, as a stranger's text can make it), with a few of them as `samples`. `connects` … are plain counts.
     """
