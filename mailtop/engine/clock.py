@@ -62,3 +62,16 @@ class DrivenClock:
         start, due = self._at, self._at + seconds
         while start <= self._at < due:
             await self._moved.wait()
+
+
+async def within(event: asyncio.Event, seconds: float) -> bool:
+    """Wait for an event, at most so many real seconds; did it happen?
+
+    `asyncio.wait_for` may lose a cancellation that comes as the event does (Python 3.11), and a task with it.
+    """
+    try:
+        async with asyncio.timeout(seconds):
+            await event.wait()
+    except TimeoutError:
+        return False
+    return True

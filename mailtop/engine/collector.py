@@ -7,26 +7,38 @@ import random
 from collections.abc import Callable, Iterable
 
 from mailtop.engine.budget import interval
-from mailtop.engine.clock import Clock
+from mailtop.engine.clock import Clock, within
 from mailtop.engine.link import Link, drive
 from mailtop.model.errors import Denied, LinkLost, MailtopError
 from mailtop.model.snapshot import Health, ProbeState
 from mailtop.model.topology import Target
 from mailtop.probe import Found, Probe
 
-Deliver = Callable[[Target, str, Iterable[Found], float], None]
+GATED = 0.5  # seconds until a gate that was closed is tried again: it costs the host nothing
+Deliver = Callable[[Target, Iterable[Found], float], None]
 
 
 class Collector:
     """Runs one probe again and again; a failure is its own cells' only."""
 
-    def __init__(self, probe: Probe, target: Target, link: Link, clock: Clock, deliver: Deliver) -> None:
+    def __init__(
+        self,
+        probe: Probe,
+        target: Target,
+        link: Link,
+        clock: Clock,
+        deliver: Deliver,
+        gate: Callable[[Target, Probe], str] = lambda target, probe: "",  # noqa: ARG005
+    ) -> None:
+        """`gate` says why it may not run by itself now, empty where it may."""
         self.probe = probe
         self.target = target
         self.pace = 1.0
         self._link = link
         self._clock = clock
         self._deliver = deliver
+        self._gate = gate
+        self._forced = False
         self._wake = asyncio.Event()
         self._denied_in = 0  # the link generation in which this was denied
         self._spread = random.uniform(0.0, min(1.0, probe.every / 4))  # noqa: S311  (spreads load, guards nothing)
@@ -38,25 +50,30 @@ class Collector:
         await self._clock.sleep(self._spread)
         while True:
             await self._link.wait_up()
-            if self._denied_in != self._link.generation:
+            pause = self._pause()
+            why = "" if self._forced else self._gate(self.target, self.probe)
+            if why:
+                self.say(Health.UNKNOWN, why)
+                pause = GATED
+            elif self._denied_in != self._link.generation:
+                self._forced = False
                 await self.run()
-            self._wake.clear()
-            try:
-                await asyncio.wait_for(self._wake.wait(), self._pause())
-            except TimeoutError:
-                continue
+                pause = self._pause()
+            if await within(self._wake, pause):
+                self._wake.clear()
 
     def _pause(self) -> float:
         return max(0.25, interval(self.probe.every * self.pace, self._cost))
 
-    def refresh(self) -> None:
-        """Run now instead of at the next interval."""
+    def refresh(self, *, force: bool = False) -> None:
+        """Run now instead of at the next interval; `force`: whatever the gate says."""
         self._denied_in = 0
+        self._forced = self._forced or force
         self._wake.set()
 
     async def run(self) -> None:
         """Run once; deliver what was found, or say why nothing was."""
-        started = self._clock.monotonic()
+        started, asked = self._clock.monotonic(), self._clock.now()
         try:
             found = await drive(self.probe.run(self.target), self._link, self.target.container, self.probe.name)
             found = tuple(found)
@@ -67,10 +84,9 @@ class Collector:
                 self.say(Health.DENIED if isinstance(error, Denied) else Health.UNKNOWN, str(error))
             return
         took = self._clock.monotonic() - started
-        now = self._clock.now()
         self._cost = self.probe.cost(found, took)
-        self._deliver(self.target, self.probe.name, found, now)
-        self.state = ProbeState(self.target.name, self.probe.name, Health.OK, now, took, self._pause(), tried=now)
+        self._deliver(self.target, found, asked)  # true when asked; the answer may be seconds old
+        self.state = ProbeState(self.target.name, self.probe.name, Health.OK, asked, took, self._pause(), tried=asked)
 
     def say(self, health: Health, note: str) -> None:
         """Tell the face how this probe is."""

@@ -16,6 +16,7 @@ from mailtop.model.topology import Target
 
 Batch = TypeVar("Batch")
 
+QUIET_AFTER = 1.0  # seconds without a line or an error: the log is followed, and quiet
 HAND_OVER_WITHIN = 60.0  # the loop takes a batch in microseconds; this only ends a thread whose loop is gone
 
 
@@ -69,6 +70,9 @@ class Follower(Generic[Batch]):
         threading.Thread(
             target=self._pump, args=(source, loop, done), name=f"follow-{self.target.name}", daemon=True
         ).start()
+        await asyncio.wait((done,), timeout=QUIET_AFTER)
+        if not done.done() and self.state.health is not Health.OK:
+            self._say(Health.OK, "")  # followed, and nothing said yet: a quiet log is no failure
         await done
 
     def _pump(self, source: Source, loop: asyncio.AbstractEventLoop, done: asyncio.Future[None]) -> None:

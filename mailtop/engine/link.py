@@ -7,7 +7,7 @@ import random
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
-from mailtop.engine.clock import Clock
+from mailtop.engine.clock import Clock, within
 from mailtop.model.ask import Answer, Asking, Command, Engine, Put, Source, Yields
 from mailtop.model.errors import AskFailed, LinkLost, MailtopError, TimedOut, Unreachable
 from mailtop.model.snapshot import HostState
@@ -95,19 +95,26 @@ class Link:
             await self._watch()
 
     async def _connect(self) -> None:
-        source = self._make_source()
-        connecting = asyncio.get_running_loop().run_in_executor(self._pool, source.connect)
+        """Connect within the deadline, all of it in a thread: even reading ssh's configuration may take its time."""
+        loop, made = asyncio.get_running_loop(), list[Source]()
+
+        def connect() -> None:
+            made.append(self._make_source())
+            made[0].connect()
+
         try:
-            await asyncio.wait_for(connecting, CONNECT_WITHIN)
-        except TimeoutError as error:
-            source.close()
-            raise Unreachable(self.host, f"no connection within {CONNECT_WITHIN:.0f} s") from error
-        except MailtopError as error:
-            source.close()
-            raise error if isinstance(error, Unreachable) else Unreachable(self.host, str(error)) from error
-        except OSError as error:
-            source.close()
-            raise Unreachable(self.host, error.strerror or str(error)) from error
+            async with asyncio.timeout(CONNECT_WITHIN):
+                await loop.run_in_executor(self._pool, connect)
+        except (TimeoutError, MailtopError, OSError) as error:
+            for source in made:
+                await loop.run_in_executor(None, source.close)
+            if isinstance(error, Unreachable):
+                raise
+            if isinstance(error, MailtopError):
+                raise Unreachable(self.host, str(error)) from error
+            late = f"no connection within {CONNECT_WITHIN:.0f} s"
+            raise Unreachable(self.host, late if isinstance(error, TimeoutError) else str(error)) from error
+        source = made[0]
         self._source, self._deadlines = source, 0
         self.generation += 1
         self._down.clear()
@@ -120,11 +127,8 @@ class Link:
         assert source is not None  # noqa: S101  (told to mypy: _connect has just set it)
         try:
             while source.alive():
-                try:
-                    await asyncio.wait_for(self._down.wait(), 1.0)
-                except TimeoutError:
-                    continue
-                break
+                if await within(self._down, 1.0):
+                    break
         finally:
             self._up.clear()
             self._source = None
@@ -137,7 +141,8 @@ class Link:
         source = self.source
         asked = asyncio.get_running_loop().run_in_executor(self._pool, source.ask, container, ask, by)
         try:
-            answer = await asyncio.wait_for(asked, ask.timeout + GRACE)
+            async with asyncio.timeout(ask.timeout + GRACE):
+                answer = await asked
         except TimeoutError as error:
             self._deadline_passed()
             raise TimedOut(self._where(container), f"{by}: no answer within {ask.timeout:.0f} s") from error

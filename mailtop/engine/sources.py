@@ -24,7 +24,7 @@ def live(name: str, settings: HostSettings) -> Callable[[], Source]:
             return LiveHost(Local(name), settings.docker, address or UnixAddress(settings.docker_socket))
         from mailtop.transport.ssh import Ssh, resolve
 
-        config_file = Path(settings.ssh_config).expanduser() if settings.ssh_config else None
+        config_file = str(Path(settings.ssh_config).expanduser()) if settings.ssh_config else None
         options = resolve(settings.ssh, config_file)
         return LiveHost(Ssh(name, options), settings.docker, UnixAddress(settings.docker_socket))
 

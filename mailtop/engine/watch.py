@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine, Iterable, Mapping
+from typing import Any
 
 from mailtop.engine import discovery
-from mailtop.engine.clock import Clock
+from mailtop.engine.clock import Clock, within
 from mailtop.engine.collector import Collector, Deliver
 from mailtop.engine.discovery import Container, containers, target_of
 from mailtop.engine.follow import Follower
@@ -25,7 +26,8 @@ _log = logging.getLogger(__name__)
 class Watch:
     """Keeps collectors and followers for all that runs on one host.
 
-    `follower` makes the follower of a target's log, or None for a target whose log is not read.
+    `follower` makes the follower of a target's log, or None for a target whose log is not read. `gate` says why a
+    probe may not run by itself now, empty where it may.
     """
 
     def __init__(
@@ -38,13 +40,14 @@ class Watch:
         docker: bool,
         shell: bool,
         deliver: Deliver,
-        follower: Callable[[Target, Link], Follower[object] | None],
+        follower: Callable[[Target, Link], Follower[Any] | None],
+        gate: Callable[[Target, Probe], str],
     ) -> None:
         self.link = link
         self.targets: dict[str, TargetState] = {}
         self.containers: dict[str, Container] = {}
         self.collectors: dict[tuple[str, str], Collector] = {}
-        self.followers: dict[str, Follower[object]] = {}
+        self.followers: dict[str, Follower[Any]] = {}
         self._clock = clock
         self._probes = tuple(probes)
         self._roles = roles
@@ -52,6 +55,7 @@ class Watch:
         self._shell = shell
         self._deliver = deliver
         self._follower = follower
+        self._gate = gate
         self._wake = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
         self._driven = False
@@ -75,12 +79,17 @@ class Watch:
         await self.link.close()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    def refresh(self, target: str = "") -> None:
-        """Ask all probes of one target, or of all, now."""
+    def refresh(self, target: str = "", probe: str = "", *, force: bool = False) -> None:
+        """Ask now: all probes, or those of one target or one name. `force`: whatever it costs."""
         self._wake.set()
-        for (name, _), collector in self.collectors.items():
-            if target in ("", name):
-                collector.refresh()
+        for (name, asked), collector in self.collectors.items():
+            if target in ("", name) and probe in ("", asked):
+                collector.refresh(force=force)
+
+    def tried(self, target: str, probe: str) -> bool:
+        """Has this probe run at all, well or not?"""
+        collector = self.collectors.get((target, probe))
+        return collector is not None and collector.state.tried > 0.0
 
     async def run(self, container: str, by: str) -> None:
         """Run one probe once, as a recording drives it."""
@@ -99,13 +108,9 @@ class Watch:
             await self.discover()
             self._wake.clear()
             denied = self.discovery.health is Health.DENIED
-            while True:
-                try:
-                    await asyncio.wait_for(self._wake.wait(), discovery.EVERY)
-                except TimeoutError:
-                    if denied and self.link.generation == generation:
-                        continue  # a right that is missing is not asked for again before a reconnect
-                break
+            while not await within(self._wake, discovery.EVERY):
+                if not denied or self.link.generation != generation:
+                    break  # a right that is missing is not asked for again before a reconnect
 
     async def discover(self) -> None:
         """Ask the Engine what runs, and start or end collectors accordingly."""
@@ -143,7 +148,7 @@ class Watch:
             return
         for probe in self._probes:
             if probe.role in target.roles if target.container else probe.role is None:
-                collector = Collector(probe, target, self.link, self._clock, self._deliver)
+                collector = Collector(probe, target, self.link, self._clock, self._deliver, self._gate)
                 self.collectors[target.name, probe.name] = collector
                 if not self._driven:
                     self._keep(f"{target.name} {probe.name}", collector.keep)

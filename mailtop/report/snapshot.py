@@ -45,7 +45,7 @@ def as_json(snapshot: Snapshot, causes: tuple[Cause, ...]) -> dict[str, object]:
         ],
         "queues": [_queue(queue) for queue in snapshot.queues],
         "hops": [_hop(hop) for hop in snapshot.hops],
-        "causes": [_cause(cause) for cause in causes],
+        "causes": [cause_json(cause) for cause in causes],
         "logs": [
             {
                 "target": log.target,
@@ -105,7 +105,8 @@ def _hop(hop: HopState) -> dict[str, object]:
     }
 
 
-def _cause(cause: Cause) -> dict[str, object]:
+def cause_json(cause: Cause) -> dict[str, object]:
+    """One cause in its stable form."""
     return {
         "id": cause.id,
         "target": cause.target,

@@ -1,0 +1,367 @@
+"""What happens when: one loop that owns every dict, and the console that a face talks to."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable, Iterable
+from functools import partial
+from pathlib import Path
+
+from msgspec.structs import replace
+
+from mailtop.config import HostSettings, Settings
+from mailtop.derive.hops import hop_states
+from mailtop.engine import pages
+from mailtop.engine.audit import AuditLog
+from mailtop.engine.budget import affordable
+from mailtop.engine.clock import Clock, SystemClock, within
+from mailtop.engine.executor import Executor
+from mailtop.engine.follow import Follower
+from mailtop.engine.link import Link
+from mailtop.engine.mta import Mta
+from mailtop.engine.playing import Playing
+from mailtop.engine.process import Setup
+from mailtop.engine.receipts import Receipts
+from mailtop.engine.sources import live
+from mailtop.engine.watch import Watch
+from mailtop.ledger.counts import counts
+from mailtop.metrics.store import Store
+from mailtop.model.ask import Chunk, Follow, Source
+from mailtop.model.errors import Refused, UsageError
+from mailtop.model.mail import QueueId
+from mailtop.model.operation import Approval, Outcome, Preview, Receipt, Selection
+from mailtop.model.sample import Sample
+from mailtop.model.snapshot import Health, LogState, Page, PageAsk, ProbeState, Series, Snapshot
+from mailtop.model.topology import Role, Target
+from mailtop.parse.batch import Batch
+from mailtop.parse.postfix_log import PostfixLog
+from mailtop.parse.stamp import Stamps
+from mailtop.probe import Found, Probe, probes
+from mailtop.probe.postfix_listing import COST
+from mailtop.probe.postfix_listing import PROBE as LISTING
+from mailtop.transport.replay import Due, Replay
+
+_log = logging.getLogger(__name__)
+
+
+class Engine:
+    """The whole of mailtop but its face. Implements `Console`."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        sources: dict[str, Callable[[], Source]],
+        clock: Clock,
+        *,
+        operator: str,
+        audit: Path,
+        read_only: bool = False,
+        playing: Playing | None = None,
+    ) -> None:
+        """`sources`: what makes the source of each host of `settings.hosts`."""
+        self._settings = settings
+        self._sources = sources
+        self._clock = clock
+        self._operator = operator
+        self._playing = playing
+        self._read_only = read_only or playing is not None
+        log = AuditLog(audit)
+        self._executor = Executor(self._linked, log, Receipts(log, clock.now()), clock, read_only=self._read_only)
+        self._watches: dict[str, Watch] = {}
+        self._mtas: dict[str, Mta] = {}
+        self._roles: dict[str, tuple[Role, ...]] = {}
+        self._store = Store()
+        self._interval = settings.interval
+        self._paused = False
+        self._seq = 0
+        self._snapshot: Snapshot | None = None
+        self._changed = asyncio.Condition()
+        self._due = asyncio.Event()
+        self._tasks: list[asyncio.Task[None]] = []
+        self._ended = False
+
+    @classmethod
+    def of(cls, setup: Setup) -> Engine:
+        """The engine that a `Setup` describes; raises from the tree for a recording that is none."""
+        audit = Path(setup.audit) if setup.audit else Path("/dev/null")
+        if setup.recording:
+            playing = Playing(Path(setup.recording), setup.speed)
+            return cls._of_recording(setup, playing, audit)
+        hosts = setup.settings.hosts
+        sources = {name: live(name, host) for name, host in hosts.items()}
+        clock = SystemClock()
+        return cls(setup.settings, sources, clock, operator=setup.operator, audit=audit, read_only=setup.read_only)
+
+    @classmethod
+    def _of_recording(cls, setup: Setup, playing: Playing, audit: Path) -> Engine:
+        header = playing.player.recording.header
+
+        def source(name: str) -> Callable[[], Source]:
+            return lambda: Replay(playing.player, name)
+
+        settings = Settings(
+            platform=type(setup.settings.platform)(name=header.platform),
+            hosts={name: HostSettings() for name in header.hosts},
+            flow=setup.settings.flow,
+            interval=setup.settings.interval,
+        )
+        sources = {name: source(name) for name in header.hosts}
+        return cls(settings, sources, playing.clock, operator=setup.operator, audit=audit, playing=playing)
+
+    # its life
+
+    async def start(self) -> None:
+        """Connect to everything and begin to watch; returns at once."""
+        self._open()
+        self._tasks.append(asyncio.create_task(self._tick()))
+        if self._playing is not None:
+            self._tasks.append(asyncio.create_task(self._play(self._playing)))
+
+    def _open(self) -> None:
+        driven = self._playing is not None
+        roles = {service.target: service.role for service in self._settings.services.values()}
+        for name, host in self._settings.hosts.items():
+            link = Link(name, self._sources[name], self._clock)
+            watch = Watch(
+                link,
+                self._clock,
+                probes(),
+                roles,
+                docker=host.docker,
+                shell=host.shell,
+                deliver=self._deliver,
+                follower=self._follower,
+                gate=self._gate,
+            )
+            self._watches[name] = watch
+            watch.start(driven=driven)
+
+    async def close(self) -> None:
+        """End all tasks and connections."""
+        self._ended = True
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*(watch.close() for watch in self._watches.values()))
+        async with self._changed:
+            self._changed.notify_all()
+
+    async def _play(self, playing: Playing) -> None:
+        async def run(due: Due) -> None:
+            await self._watches[due.host].run(due.container, due.by)
+
+        await playing.play(run)
+
+    async def _tick(self) -> None:
+        """A snapshot at each interval, or at once when something asks for one."""
+        while True:
+            self._due.clear()
+            if not self._paused:
+                await self._publish()
+            await within(self._due, self._interval)
+
+    # what comes in
+
+    def _deliver(self, target: Target, found: Iterable[Found], at: float) -> None:
+        found = tuple(found)
+        self._store.put(target.name, (one for one in found if isinstance(one, Sample)), at)
+        mta = self._mtas.get(target.name)
+        if mta is not None:
+            mta.take(found, at)
+
+    def _gate(self, target: Target, probe: Probe) -> str:
+        """May a full listing run by itself? Only where counting has shown that the host can afford it."""
+        mta = self._mtas.get(target.name)
+        if probe is not LISTING or mta is None:
+            return ""
+        messages = sum(count for count, _ in mta.queue.counts.values())
+        if not mta.queue.counts and not self._watches[target.host].tried(target.name, "postfix_deferred"):
+            return "waits until the queue has been counted"
+        if not affordable(COST * messages):
+            return f"{messages:,} messages: listed only when asked for (r), it would keep {target.host} busy"
+        return ""
+
+    def _follower(self, target: Target, link: Link) -> Follower[Batch] | None:
+        """The follower of a Postfix's log, with the books that it fills."""
+        self._roles.setdefault(target.container, target.roles)
+        if Role.MTA not in target.roles:
+            return None
+        self._mtas[target.name] = Mta(target, self._settings.flow, self._roles)
+        now = self._clock.now()
+        parser = PostfixLog(Stamps(now))
+
+        def parse(chunk: Chunk) -> Batch:
+            parser.stamps.reference = chunk.stamp or now  # a year that turns while we watch
+            return parser.read(chunk.lines)
+
+        since = int(now) - self._settings.history if self._playing is None else 0
+        return Follower(target, Follow("docker", since=max(1, since)), link, self._clock, parse, self._take_log)
+
+    def _take_log(self, target: Target, batch: Batch, chunk: Chunk) -> None:
+        mta, now = self._mtas[target.name], self._clock.now()
+        mta.feed(batch, chunk, now)
+
+    # what goes out
+
+    async def _publish(self) -> None:
+        now = self._clock.now()
+        logs = {}
+        for watch in self._watches.values():
+            for name, follower in watch.followers.items():
+                mta = self._mtas[name]
+                if follower.state.health is Health.OK and watch.link.up:
+                    mta.follows(now)
+                    self._store.put(name, counts(mta.book, now), now)
+                logs[name] = self._log_state(follower.state, mta, watch)
+        self._executor.receipts.settle(self._decide, now)
+        self._seq += 1
+        snapshot = self._taken(now, logs)
+        async with self._changed:
+            self._snapshot = snapshot
+            self._changed.notify_all()
+
+    def _log_state(self, state: LogState, mta: Mta, watch: Watch) -> LogState:
+        unreadable = mta.book.totals["unreadable"]
+        if not watch.link.up:
+            return replace(state, unreadable=unreadable, health=Health.UNKNOWN, note=watch.link.state.note)
+        return replace(state, unreadable=unreadable)
+
+    def _decide(self, target: str, number: QueueId, after: float) -> Outcome | None:
+        mta = self._mtas.get(target)
+        return mta.decide(number, after) if mta is not None else None
+
+    def _taken(self, now: float, logs: dict[str, LogState]) -> Snapshot:
+        watches = self._watches.values()
+        states = [
+            state
+            for watch in watches
+            for state in (watch.discovery, *(collector.state for collector in watch.collectors.values()))
+        ]
+        by_target: dict[str, dict[str, ProbeState]] = {}
+        for state in states:
+            by_target.setdefault(state.target, {})[state.probe] = state
+        mtas = self._mtas.values()
+        version = sum(mta.version for mta in mtas)
+        return Snapshot(
+            self._seq,
+            now,
+            self._settings.platform.name or ", ".join(self._settings.hosts),
+            self._settings.platform.colour,
+            hosts=tuple(watch.link.state for watch in watches),
+            targets=tuple(state for watch in watches for state in watch.targets.values()),
+            probes=tuple(states),
+            logs=tuple(logs.values()),
+            hops=hop_states(
+                [mta.flow(logs.get(mta.target.name), by_target.get(mta.target.name, {}), now) for mta in mtas], now
+            ),
+            queues=tuple(mta.state(by_target.get(mta.target.name, {}), now, None) for mta in mtas),
+            receipts=self._executor.receipts.shown,
+            versions={"causes": version, "shape": version, "messages": version},
+            interval=self._interval,
+            read_only=self._read_only,
+            unlocked_until=self._executor.unlocked_until if self._executor.unlocked else 0.0,
+            replay=self._playing.speed if self._playing is not None else 0.0,
+            paused=self._paused,
+        )
+
+    # the console
+
+    async def snapshots(self) -> AsyncIterator[Snapshot]:
+        """See Console."""
+        seq = -1
+        while not self._ended:
+            async with self._changed:
+                while not self._ended and (self._snapshot is None or self._snapshot.seq == seq):
+                    await self._changed.wait()
+                snapshot = self._snapshot
+            if snapshot is not None and not self._ended:
+                seq = snapshot.seq
+                yield snapshot
+
+    async def page(self, ask: PageAsk) -> Page:
+        """See Console."""
+        now = self._clock.now()
+        books = [mta for mta in self._mtas.values() if ask.target in ("", mta.target.name)]
+        if ask.target and not books:
+            raise UsageError(ask.target[:60], "is no queue that mailtop knows", "name it as host/container")
+        version = sum(mta.version for mta in self._mtas.values())
+        known = [mta.known() for mta in books]
+        at = min((at for _, at in known), default=0.0)
+        rests = "log" if any(name == "log" for name, _ in known) else "listing"
+        if ask.kind == "causes":
+            total, causes = pages.causes(ask, [partial(mta.page_causes, now=now) for mta in books])
+            return Page(ask, version, total, at, rests, causes=causes)
+        if ask.kind == "shape":
+            total, shapes = pages.shape(ask, [partial(mta.page_shape, now=now) for mta in books])
+            return Page(ask, version, total, at, rests, shapes=shapes)
+        if ask.kind == "messages":
+            total, rows = pages.messages(ask, [partial(mta.page_messages, now=now) for mta in books])
+            return Page(ask, version, total, at, rests, messages=rows)
+        raise UsageError(f"page {ask.kind[:20]!r}", "is none", "use causes, shape or messages")
+
+    async def series(self, keys: tuple[str, ...], seconds: float) -> tuple[Series, ...]:
+        """See Console."""
+        now = self._clock.now()
+        return tuple(self._store.series(key, seconds, now) for key in keys)
+
+    async def plan(self, action: str, selection: Selection) -> tuple[Preview, ...]:
+        """See Console."""
+        now, previews = self._clock.now(), []
+        for mta in self._mtas.values():
+            rows = mta.queue.select(selection, now, mta.book.hop_of)
+            if rows:
+                items = mta.queue.items(rows)
+                previews.append(await self._executor.plan(action, mta.target.name, items, self._operator))
+        if not previews:
+            raise Refused(action, "nothing is selected", "mark rows with space, or set a filter that matches some")
+        return tuple(previews)
+
+    async def approve(self, approval: Approval) -> Receipt:
+        """See Console."""
+        receipt = await self._executor.execute(approval)
+        await self.refresh(receipt.target)
+        return receipt
+
+    async def undo(self, receipt: str) -> tuple[Preview, ...]:
+        """See Console."""
+        done, items = self._executor.receipts.undoable(receipt)
+        return (await self._executor.plan(done.undo, done.target, items, self._operator, undoes=receipt),)
+
+    async def unlock(self, seconds: float) -> None:
+        """See Console."""
+        self._executor.unlock(seconds)
+        self._due.set()
+
+    async def refresh(self, target: str = "", what: str = "") -> None:
+        """See Console."""
+        for watch in self._watches.values():
+            if what == "listing":
+                watch.refresh(target, LISTING.name, force=True)
+            else:
+                watch.refresh(target)
+        self._due.set()
+
+    async def interval(self, seconds: float) -> None:
+        """See Console."""
+        self._interval = min(max(seconds, 0.25), 60.0)
+        for watch in self._watches.values():
+            for collector in watch.collectors.values():
+                collector.pace = max(1.0, self._interval)
+
+    async def pause(self, paused: bool) -> None:
+        """See Console."""
+        self._paused = paused
+        self._due.set()
+
+    async def answer(self, question: str, text: str) -> None:  # noqa: ARG002  (nothing asks yet)
+        """See Console."""
+        raise UsageError("answer", f"no question {question[:40]!r} is open")
+
+    def _linked(self, name: str) -> tuple[Link, Target]:
+        """Find a target for the executor; raises Refused for one that is not there."""
+        host, _, container = name.partition("/")
+        watch = self._watches.get(host)
+        if watch is None or name not in watch.targets:
+            raise Refused(name, "is no target that mailtop knows", "see mailtop snapshot for those it found")
+        return watch.link, Target(host, container, watch.targets[name].roles)

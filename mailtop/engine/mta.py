@@ -1,0 +1,246 @@
+"""One Postfix as the engine knows it: its book from the log, its queue from listings and counts."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Mapping
+from math import inf
+
+from mailtop.config import FlowSettings
+from mailtop.derive.hops import Flow, HopFlow
+from mailtop.ledger.book import Ledger
+from mailtop.ledger.hops import HOPS, HopRules
+from mailtop.ledger.queue import QueueBook
+from mailtop.model.ask import Chunk
+from mailtop.model.mail import Queue, QueueEntry, QueueId
+from mailtop.model.operation import Fate, Outcome
+from mailtop.model.sample import Fact, Sample
+from mailtop.model.snapshot import Cause, Health, LogState, PageAsk, ProbeState, QueueState, Reading, Shape
+from mailtop.model.text import Foreign
+from mailtop.model.topology import Hop, Role, Target
+from mailtop.parse.batch import Batch
+from mailtop.parse.postqueue import Listing
+from mailtop.parse.reason import normalise
+
+RATE = 60.0  # seconds over which rates are taken
+BOUNCES = 3600.0  # seconds of bounces that count as a cause
+LATELY = 600.0
+UNDECIDED = 1300.0  # seconds: no delivery takes longer (smtp_data_done_timeout 600, twice, and a little)
+BACKLOG = 5.0  # seconds behind: a log that is still being read back has no rate of now
+SHOWN = (Queue.INCOMING, Queue.ACTIVE, Queue.DEFERRED, Queue.HOLD, Queue.CORRUPT, Queue.MAILDROP)
+_COUNTED = {Queue.DEFERRED: "postfix_deferred", Queue.HOLD: "postfix_deferred"}  # which probe counts a directory
+_ROLE_HOPS = {Role.FILTER: Hop.FILTER, Role.IMAP: Hop.MAILBOX, Role.ARCHIVE: Hop.ARCHIVE}
+
+
+class Mta:
+    """The books of one Postfix. Belongs to the engine's loop."""
+
+    def __init__(self, target: Target, flow: FlowSettings, roles: Mapping[str, tuple[Role, ...]]) -> None:
+        """`roles`: what each container's name on this platform is for, growing as they are found."""
+        rules = HopRules(
+            filter_ports=frozenset(flow.filter_ports),
+            archive_domains=tuple(domain.encode() for domain in flow.archive_domains),
+        )
+        self.target = target
+        self.book = Ledger(rules, flow.ignore_clients, reduce=lambda reason: normalise(reason).text)
+        self.queue = QueueBook(target.name)
+        self.facts: dict[str, str] = {}
+        self.log_at = 0.0
+        self.behind = inf
+        self.version = 0
+        self._archive_domains = rules.archive_domains
+        self._roles = roles
+        self._oldest: dict[Queue, float] = {}
+        self._totals: deque[tuple[float, tuple[int, ...]]] = deque()
+        self._tried = [0.0] * len(HOPS)
+        self._causes: tuple[Cause, ...] = ()
+        self._causes_at = (-1.0, -1)
+
+    # what comes in
+
+    def feed(self, batch: Batch, chunk: Chunk, now: float) -> None:
+        """Enter a piece of the log."""
+        self.book.feed(batch)
+        self.behind = now - chunk.stamp
+        for row in range(len(HOPS)):
+            self._tried[row] = max(self._tried[row], self._last_try(row, batch))
+        self._count(max(self.book.last_at, chunk.stamp))
+        self.version += 1
+
+    def follows(self, now: float) -> None:
+        """The log is followed and says nothing: that is known until now."""
+        self.log_at = now
+        self.behind = 0.0 if self.behind is inf else self.behind
+        if self.behind < BACKLOG:
+            self._count(now)
+
+    def take(self, found: Iterable[object], now: float) -> None:
+        """Enter what a probe found."""
+        for one in found:
+            if isinstance(one, Listing):
+                self.queue.update(one, now)
+                self.version += 1
+            elif isinstance(one, Fact):
+                self.facts[one.name] = one.value
+            elif isinstance(one, Sample) and one.name.startswith("postfix_queue_"):
+                queue = Queue(dict(one.labels)["queue"])
+                if one.name == "postfix_queue_messages":
+                    self.queue.counted(queue, int(one.value), now)
+                    self._oldest.pop(queue, None)
+                else:
+                    self._oldest[queue] = now - one.value
+
+    def _last_try(self, row: int, batch: Batch) -> float:
+        """When something was last tried at a hop, as far as this batch moved its counts."""
+        width = len(self.book.attempts) // len(HOPS)
+        attempts = sum(self.book.attempts[row * width : (row + 1) * width])
+        known = self._totals[-1][1][len(HOPS) + row] if self._totals else 0
+        return batch.last if attempts > known else 0.0
+
+    def _count(self, at: float) -> None:
+        book, width = self.book, len(self.book.attempts) // len(HOPS)
+        sent = tuple(book.messages[row * width] for row in range(len(HOPS)))
+        tries = tuple(sum(book.attempts[row * width : (row + 1) * width]) for row in range(len(HOPS)))
+        totals = (*sent, *tries, book.accepted, book.refusals.codes.total())
+        if self._totals and at - self._totals[-1][0] < 1.0:
+            self._totals[-1] = (self._totals[-1][0], totals)
+            return
+        self._totals.append((at, totals))
+        while len(self._totals) > 2 and self._totals[1][0] <= at - RATE:
+            self._totals.popleft()
+
+    # what goes out
+
+    def causes(self, now: float) -> tuple[Cause, ...]:
+        """All causes; computed again when something came in, or every few seconds."""
+        at, version = self._causes_at
+        if version != self.version or now - at >= 5.0 or now < at:
+            bounces, lately = self.book.bounces(now - BOUNCES), self.book.bounces(now - LATELY)
+            waiting, listing = self.queue.waiting, self.queue.listing
+            self._causes = waiting.causes(listing, now, bounces, lately, self.book.hop_of, self._hop_at)
+            self._causes_at = now, self.version
+        return self._causes
+
+    def _hop_at(self, next_hop: bytes) -> Hop | None:
+        if next_hop in self._archive_domains:
+            return Hop.ARCHIVE
+        for role in self._roles.get(next_hop.decode("ascii", "replace"), ()):
+            if role in _ROLE_HOPS:
+                return _ROLE_HOPS[role]
+        return None
+
+    def page_causes(self, ask: PageAsk, now: float) -> tuple[int, tuple[Cause, ...]]:
+        """One page of this queue's causes."""
+        return self.queue.waiting.page(self.causes(now), ask)
+
+    def page_shape(self, ask: PageAsk, now: float) -> tuple[int, tuple[Shape, ...]]:
+        """One page of this queue's recipient domains by age."""
+        return self.queue.shape(ask, now, self.book.hop_of)
+
+    def page_messages(self, ask: PageAsk, now: float) -> tuple[int, tuple[QueueEntry, ...]]:
+        """One page of this queue's messages."""
+        return self.queue.messages(ask, now, self.book.hop_of)
+
+    def known(self) -> tuple[str, float]:
+        """What pages rest on, and when that was true."""
+        listing = self.queue.listing
+        return ("listing", listing.at) if listing is not None else ("log", self.log_at)
+
+    def decide(self, number: QueueId, after: float) -> Outcome | None:
+        """What became of a message since an act: from the log, then from a listing taken after it."""
+        last = self.book.fate(number, after)
+        listing = self.queue.listing
+        entry = self.queue.entry(number) if listing is not None and listing.at > after else None
+        if self.book.removed(number, after):
+            said = last.reason if last is not None else Foreign(b"removed from the queue")
+            return Outcome(number, Fate.DELIVERED if last is not None and last.status == "sent" else Fate.GONE, said)
+        if listing is None or listing.at <= after:
+            return None
+        if entry is None:
+            return Outcome(number, Fate.GONE, Foreign(b"not in the queue any more"))
+        if entry.queue is Queue.HOLD and (last is not None or listing.at - after > UNDECIDED):
+            if last is not None and last.status == "sent" and not entry.recipients:
+                return Outcome(number, Fate.DELIVERED, Foreign(b"left all the same; its empty file stays on hold"))
+            return Outcome(number, Fate.DONE, last.reason if last is not None else Foreign(b""))
+        return None
+
+    def state(self, probes: Mapping[str, ProbeState], now: float, listing: float | None) -> QueueState:
+        """The queue for a snapshot. `probes`: those of this target by name; `listing`: how far one is that runs."""
+        known = self.queue.listing
+        oldest = self._oldest_reading(now)
+        return QueueState(
+            self.target.name,
+            tuple((queue.value, self._counted(queue, probes, now)) for queue in SHOWN),
+            oldest,
+            listed=len(known) if known is not None else 0,
+            listed_at=known.at if known is not None else 0.0,
+            listing=listing,
+            bytes=known.bytes if known is not None else 0,
+            note=probes["postfix_listing"].note if "postfix_listing" in probes else "",
+        )
+
+    def _counted(self, queue: Queue, probes: Mapping[str, ProbeState], now: float) -> Reading:
+        probe = probes.get(_COUNTED.get(queue, "postfix_queue"))
+        known = self.queue.counts.get(queue)
+        note = probe.note if probe is not None else ""
+        if known is None:
+            denied = probe is not None and probe.health is Health.DENIED
+            return Reading(None, Health.DENIED if denied else Health.UNKNOWN, note=note or "not counted yet")
+        count, at = known
+        stale = now - at > 2 * max(probe.every if probe is not None else 0.0, 10.0) + 5.0
+        health = Health.UNKNOWN if stale else Health.WARN if queue is Queue.CORRUPT and count else Health.OK
+        return Reading(float(count), health, at, stale, note if stale else "")
+
+    def _oldest_reading(self, now: float) -> Reading:
+        """The oldest message: from long ids where the directories tell it, else from the last listing."""
+        listing = self.queue.listing
+        arrivals = list(self._oldest.values())
+        at = max((at for _, at in self.queue.counts.values()), default=0.0)
+        if not arrivals and listing is not None:
+            at = listing.at
+            arrivals = [float(min(listing.arrival))] if len(listing) else []
+        if not at:
+            return Reading(note="not listed yet")
+        if not arrivals:
+            return Reading(None, Health.OK, at, note="the queue is empty")
+        return Reading(now - min(arrivals), Health.OK, at)
+
+    def flow(self, log: LogState | None, probes: Mapping[str, ProbeState], now: float) -> Flow:
+        """This Postfix's part of the hops."""
+        listing, listed = self.queue.listing, probes.get("postfix_listing")
+        followed = log is not None and log.health is Health.OK and self.log_at
+        why = "" if followed else log.note if log is not None else "its log is not read"
+        delays = self.book.delays(now, 0.95)
+        rates = self._rates(now) if followed else None
+        hops = {
+            hop: HopFlow(
+                rates[row] if rates else None,
+                delays.get(hop, {}).get("bcd", (None,))[0],
+                self._tried[row],
+                self.book.last_success[row],
+            )
+            for row, hop in enumerate(HOPS)
+        }
+        accepted = self.book.last_accepted
+        hops[Hop.IN] = HopFlow(rates[2 * len(HOPS)] if rates else None, None, accepted, accepted)
+        return Flow(
+            self.target.host,
+            self.log_at,
+            why,
+            listing.at if listing is not None else 0.0,
+            listed.note if listed is not None else "",
+            stale_after=2 * max(listed.every if listed is not None else 0.0, 10.0) + 5.0,
+            hops=hops,
+            causes=self.causes(now),
+            rejects=rates[2 * len(HOPS) + 1] if rates else None,
+        )
+
+    def _rates(self, now: float) -> list[float] | None:
+        """Each total's rise a second over the last minute; None while the log is still being read back."""
+        if self.behind >= BACKLOG or len(self._totals) < 2:
+            return None
+        (began, first), (ended, last) = self._totals[0], self._totals[-1]
+        span = max(min(now, ended) - began, 1.0)
+        if now - ended > RATE:
+            return None
+        return [(new - old) / span for old, new in zip(first, last, strict=True)]

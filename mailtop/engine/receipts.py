@@ -1,0 +1,183 @@
+"""What acts did: receipts, kept in the audit file, open until the service and the log have decided every message."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+
+from msgspec.structs import replace
+
+from mailtop.engine.audit import AuditLog, Fact
+from mailtop.model.errors import Refused
+from mailtop.model.mail import QueueId
+from mailtop.model.operation import Approval, Fate, Item, Outcome, Plan, Receipt
+from mailtop.model.text import Foreign
+
+REMEMBERED = 86_400.0  # seconds: an older act is history, in the audit file, and not to be taken back
+SHOWN = 50  # receipts a face is given
+
+Decide = Callable[[str, QueueId, float], Outcome | None]
+"""Asks queue and log of a target what became of an id after a time; None while nothing has decided it."""
+
+
+class Receipts:
+    """All receipts of the last day, newest last. The audit file is their only store."""
+
+    def __init__(self, audit: AuditLog, now: float) -> None:
+        self._audit = audit
+        self._receipts: dict[str, Receipt] = {}
+        self._items: dict[str, tuple[Item, ...]] = {}
+        for fact in audit.read():
+            at = fact.get("at")
+            if isinstance(at, float) and now - at < REMEMBERED:
+                self._recall(fact, at)
+
+    @property
+    def shown(self) -> tuple[Receipt, ...]:
+        """The newest, newest last."""
+        return tuple(self._receipts.values())[-SHOWN:]
+
+    def undoable(self, number: str) -> tuple[Receipt, tuple[Item, ...]]:
+        """Return a receipt and the messages that its act really changed; raises Refused where there is none."""
+        receipt = self._receipts.get(number)
+        if receipt is None:
+            raise Refused("undo", f"no receipt {number[:40]}", "see :undo for what can be taken back")
+        if receipt.undone or not receipt.undo or receipt.dry_run:
+            raise Refused("undo", "there is nothing to take back" if not receipt.undone else "was taken back already")
+        changed = {outcome.id for outcome in receipt.outcomes if outcome.fate is Fate.DONE}
+        return receipt, tuple(item for item in self._items.get(number, ()) if item.id in changed)
+
+    def add(self, receipt: Receipt, plan: Plan) -> Receipt:
+        """Write an outcome down and keep its receipt; what `plan` took back is marked."""
+        self._audit.write(outcome_fact("outcome", receipt, plan.undoes))
+        self._items[receipt.id] = plan.items
+        self._receipts[receipt.id] = receipt
+        if not receipt.dry_run and receipt.ok:
+            self._mark_undone(plan.undoes)
+        return receipt
+
+    def settle(self, decide: Decide, now: float) -> None:
+        """Ask for what is still open; what has been decided is written down."""
+        for receipt in [receipt for receipt in self._receipts.values() if receipt.open]:
+            outcomes = tuple(self._settled(receipt, outcome, decide) for outcome in receipt.outcomes)
+            if outcomes == receipt.outcomes:
+                continue
+            settled = replace(receipt, outcomes=outcomes, open=any(is_open(outcome) for outcome in outcomes))
+            self._receipts[receipt.id] = settled
+            if not settled.open:
+                self._audit.write(outcome_fact("decided", replace(settled, at=now), ""))
+
+    def _settled(self, receipt: Receipt, outcome: Outcome, decide: Decide) -> Outcome:
+        if not is_open(outcome):
+            return outcome
+        return decide(receipt.target, outcome.id, receipt.at) or outcome
+
+    def _mark_undone(self, number: str) -> None:
+        receipt = self._receipts.get(number)
+        if receipt is not None:
+            self._receipts[number] = replace(receipt, undone=True)
+
+    def _recall(self, fact: dict[str, object], at: float) -> None:
+        number = str(fact.get("receipt", ""))
+        if fact.get("fact") == "intent":
+            self._items[number] = tuple(_items(fact))
+        elif fact.get("fact") in ("outcome", "decided"):
+            outcomes = tuple(_outcomes(fact))
+            first = self._receipts.get(number)
+            self._receipts[number] = Receipt(
+                number,
+                plan=str(fact.get("plan")),
+                action=str(fact.get("action")),
+                target=str(fact.get("target")),
+                by=str(fact.get("by")),
+                at=first.at if first else at,
+                dry_run=bool(fact.get("dry_run")),
+                ok=bool(fact.get("ok")),
+                outcomes=outcomes,
+                undo=str(fact.get("undo", "")),
+                error=str(fact.get("error", "")),
+                open=any(is_open(outcome) for outcome in outcomes),
+                undone=first is not None and first.undone,
+            )
+            if fact.get("ok") and not fact.get("dry_run"):
+                self._mark_undone(str(fact.get("undoes", "")))
+
+
+def is_open(outcome: Outcome) -> bool:
+    """Does this message's fate still have to be decided?"""
+    return outcome.fate in (Fate.IN_DELIVERY, Fate.UNKNOWN)
+
+
+def intent(
+    receipt: str, plan: Plan, kept: Iterable[Item], dropped: Iterable[Outcome], approval: Approval, at: float
+) -> Fact:
+    """What is on disk before anything is sent."""
+    items = tuple(kept)
+    return {
+        "fact": "intent",
+        "at": at,
+        "receipt": receipt,
+        "plan": plan.id,
+        "action": plan.action,
+        "target": plan.target,
+        "machine": plan.identity.machine,
+        "container": plan.identity.container,
+        "instance": plan.identity.instance,
+        "by": approval.by,
+        "dry_run": approval.dry_run,
+        "undoes": plan.undoes,
+        "commands": [list(step.argv) for step in plan.steps],
+        "count": len(items),
+        "items": [[i.id, i.arrival, i.size, i.queue, _lossless(i.sender), _lossless(i.recipient)] for i in items],
+        "dropped": [[outcome.id, outcome.fate] for outcome in dropped],
+    }
+
+
+def outcome_fact(fact: str, receipt: Receipt, undoes: str) -> Fact:
+    """What is on disk of an act's end, or of the log's decision about it."""
+    return {
+        "fact": fact,
+        "at": receipt.at,
+        "receipt": receipt.id,
+        "plan": receipt.plan,
+        "action": receipt.action,
+        "target": receipt.target,
+        "by": receipt.by,
+        "dry_run": receipt.dry_run,
+        "ok": receipt.ok,
+        "undo": receipt.undo,
+        "undoes": undoes,
+        "said": _lossless(receipt.said),
+        "error": receipt.error,
+        "count": len(receipt.outcomes),
+        "fates": dict(Counter(str(outcome.fate) for outcome in receipt.outcomes)),
+        "outcomes": [[outcome.id, outcome.fate, _lossless(outcome.said)] for outcome in receipt.outcomes],
+    }
+
+
+def _lossless(text: Foreign) -> str:
+    """Bytes as JSON can hold them; the audit file escapes all but plain ASCII."""
+    return text.decode("utf-8", "surrogateescape")
+
+
+def _foreign(text: object) -> Foreign:
+    return Foreign(str(text).encode("utf-8", "surrogateescape"))
+
+
+def _items(fact: dict[str, object]) -> Iterable[Item]:
+    for row in _rows(fact, "items", 6):
+        number, arrival, size, queue, sender, recipient = row
+        if isinstance(arrival, int | float) and isinstance(size, int):
+            yield Item(QueueId(str(number)), _foreign(sender), arrival, size, str(queue), _foreign(recipient))
+
+
+def _outcomes(fact: dict[str, object]) -> Iterable[Outcome]:
+    for number, fate, said in _rows(fact, "outcomes", 3):
+        if fate in list(Fate):
+            yield Outcome(QueueId(str(number)), Fate(str(fate)), _foreign(said))
+
+
+def _rows(fact: dict[str, object], key: str, width: int) -> Iterable[list[object]]:
+    rows = fact.get(key)
+    if isinstance(rows, list):
+        yield from (row for row in rows if isinstance(row, list) and len(row) == width)

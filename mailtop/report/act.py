@@ -1,0 +1,101 @@
+"""`mailtop act`: plan, preview, approve, receipt, from the command line."""
+
+from __future__ import annotations
+
+import getpass
+import json
+import sys
+from argparse import Namespace
+from pathlib import Path
+from typing import TextIO
+
+from mailtop.engine.console import Console
+from mailtop.model.errors import Refused, UsageError
+from mailtop.model.mail import Key, queue_id
+from mailtop.model.operation import Approval, Danger, Preview, Receipt, Selection
+from mailtop.model.text import shown
+from mailtop.report.ready import first_reading
+
+SCHEMA = "mailtop.act/1"
+UNLOCKED = 300.0  # seconds: one act, and its reading back
+
+
+async def run(console: Console, options: Namespace, out: TextIO, err: TextIO) -> int:
+    """Show the preview; with --dry-run or --yes-i-mean COUNT carry it out; 4 where it is refused."""
+    if not options.where and not options.ids:
+        raise UsageError("act", "says not on what", "give --where EXPR or --ids FILE")
+    await first_reading(console, listing=True)
+    keys = tuple(Key(options.on, queue_id(word)) for word in _ids(options.ids)) if options.ids else ()
+    previews = await console.plan(options.action, Selection(keys, options.where, target=options.on))
+    for preview in previews:
+        err.writelines(f"{line}\n" for line in told(preview))
+    if not options.dry_run and not options.yes_i_mean:
+        count = sum(preview.count for preview in previews)
+        raise Refused("act", "only a preview", f"carry it out with --yes-i-mean {count}, or try --dry-run")
+    receipts = [await _carried_out(console, preview, options) for preview in previews]
+    for receipt in receipts:
+        if options.json:
+            out.write(json.dumps(as_json(receipt), ensure_ascii=False) + "\n")
+        else:
+            out.write(summary(receipt) + "\n")
+    return 0 if all(receipt.ok for receipt in receipts) else 1
+
+
+async def _carried_out(console: Console, preview: Preview, options: Namespace) -> Receipt:
+    approval = Approval(preview.plan, getpass.getuser(), preview.typed, options.dry_run)
+    if not options.dry_run:
+        if options.yes_i_mean != str(preview.count):
+            raise Refused(preview.label, f"{preview.count} messages, not {options.yes_i_mean[:20]}", "look again")
+        await console.unlock(UNLOCKED)
+    return await console.approve(approval)
+
+
+def _ids(file: str) -> list[str]:
+    try:
+        text = sys.stdin.read() if file == "-" else Path(file).read_text("ascii")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(file, str(error)) from error
+    return text.split()
+
+
+def told(preview: Preview) -> list[str]:
+    """The preview, a line each."""
+    lines = [f"{preview.label} {preview.count} messages on {preview.target}, {preview.size:,} bytes"]
+    lines += [f"  in {step.target}   {' '.join(step.argv)}   {step.stdin}" for step in preview.commands]
+    lines.append("  senders     " + " · ".join(f"{shown(who, 60) or '<>'} {count}" for who, count in preview.senders))
+    lines.append("  recipients  " + " · ".join(f"{shown(who, 60)} {count}" for who, count in preview.domains))
+    if preview.in_delivery:
+        lines.append(f"  {preview.in_delivery} are in delivery and may still leave")
+    lines += [f"  {warning}" for warning in preview.warnings]
+    undo = f"undone by {preview.undo}" if preview.undo else "nothing undoes it"
+    lines.append(f"  {undo}" + (" (mail that leaves cannot be recalled)" if preview.danger is Danger.SENDS else ""))
+    return lines
+
+
+def summary(receipt: Receipt) -> str:
+    """The receipt in one line."""
+    fates: dict[str, int] = {}
+    for outcome in receipt.outcomes:
+        fates[outcome.fate] = fates.get(outcome.fate, 0) + 1
+    words = ", ".join(f"{count} {fate}" for fate, count in fates.items()) or "nothing"
+    dry = "dry run, nothing was sent: " if receipt.dry_run else ""
+    undo = f"; undo: {receipt.undo}" if receipt.undo else ""
+    return f"{receipt.action} on {receipt.target}: {dry}{words}{'; ' + receipt.error if receipt.error else ''}{undo}"
+
+
+def as_json(receipt: Receipt) -> dict[str, object]:
+    """The receipt's stable form."""
+    return {
+        "schema": SCHEMA,
+        "receipt": receipt.id,
+        "action": receipt.action,
+        "target": receipt.target,
+        "by": receipt.by,
+        "at": receipt.at,
+        "dry_run": receipt.dry_run,
+        "ok": receipt.ok,
+        "error": receipt.error,
+        "said": shown(receipt.said),
+        "open": receipt.open,
+        "outcomes": [{"id": one.id, "fate": one.fate, "said": shown(one.said)} for one in receipt.outcomes],
+    }
