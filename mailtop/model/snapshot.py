@@ -46,14 +46,29 @@ class Link(StrEnum):
     DOWN = "down"
 
 
+class Cell(Struct, frozen=True):
+    """One figure of a host: `load`, `memory`, a filesystem by its mount point. `unit`: `%`, `B`, `s` or empty.
+
+    The reading's `note` says more in a few words (`19 d` to full).
+    """
+
+    name: str
+    reading: Reading
+    unit: str = ""
+
+
 class HostState(Struct, frozen=True):
-    """One host's connection. `note` is the error's line while it is down; `retry_at`: when the next try is due."""
+    """One host's connection. `note` is the error's line while it is down; `retry_at`: when the next try is due.
+
+    `cells`: its load and disks, the most telling first.
+    """
 
     name: str
     link: Link
     since: float
     note: str = ""
     retry_at: float = 0.0
+    cells: tuple[Cell, ...] = ()
 
 
 class ProbeState(Struct, frozen=True):
@@ -85,6 +100,8 @@ class TargetState(Struct, frozen=True):
 
 class HopState(Struct, frozen=True):
     """One hop over all hosts. `rate` mail/s, `p95` and `oldest` seconds, `growth` messages in ten minutes.
+
+    `last_success`: how many seconds ago the hop last succeeded.
 
     `failing`: the leading trouble in a few words, empty where there is none. `hosts`: (host, health) in the
     platform's order. `note`: why the row is empty, where it is (not watched yet, no such role).
@@ -158,6 +175,7 @@ class Snapshot(Struct, frozen=True):
 
     `versions` maps a page kind (`causes`, `shape`, `messages`) to a number that grows when its content changed.
     `unlocked_until`: 0.0 in OBSERVE. `read_only` cannot be unlocked. `replay`: the speed factor, 0.0 live.
+    `vip` and `writes`: which host holds the VIP, and where the database is writable; empty while nobody knows.
     """
 
     seq: int
@@ -180,6 +198,10 @@ class Snapshot(Struct, frozen=True):
     replay: float = 0.0
     recording: bool = False
     paused: bool = False
+    vip: str = ""
+    vip_health: Health = Health.UNKNOWN
+    writes: str = ""
+    writes_health: Health = Health.UNKNOWN
 
 
 class PageAsk(Struct, frozen=True):
@@ -206,6 +228,7 @@ class Cause(Struct, frozen=True):
     `id` is stable while the cause lives. `reason` is normalised (addresses, ids and numbers out), `code` its enhanced
     status. `deferred`, `active`, `held` are messages now, `bounced` messages in the last hour, `growth` messages in
     ten minutes. `sender`: the leading one, with `senders` counting all; times are seconds since the epoch.
+    `next_hop` empty: the row gathers `next_hops` of them, each too small for a row of its own.
     """
 
     id: str
@@ -223,6 +246,7 @@ class Cause(Struct, frozen=True):
     growth: int = 0
     oldest: float = 0.0
     first_seen: float = 0.0
+    next_hops: int = 1
 
 
 class Shape(Struct, frozen=True):

@@ -1,0 +1,63 @@
+"""Writing what is shown to a file: all rows that match, not only those on the screen."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from msgspec.structs import fields, replace
+
+from mailtop.engine.console import Console
+from mailtop.model.errors import UsageError
+from mailtop.model.snapshot import PageAsk
+from mailtop.model.text import Foreign, shown
+
+_PAGE = 1000
+
+
+async def write_lines(path: str, lines: Iterable[str]) -> int:
+    """Write lines to a new file; returns how many. Raises UsageError where that cannot be."""
+    gathered = list(lines)
+    await asyncio.to_thread(_write, path, gathered, "x")
+    return len(gathered)
+
+
+async def write_rows(path: str, console: Console, ask: PageAsk, progress: Callable[[int, int], object]) -> int:
+    """Write all rows that match, as tab-separated columns under a header, page by page; returns how many."""
+    offset, total = 0, 1
+    while offset < total:
+        page = await console.page(replace(ask, offset=offset, limit=_PAGE))
+        rows: Sequence[Any] = page.causes or page.shapes or page.messages
+        total = page.total
+        if not rows:
+            break
+        header = ["\t".join(field.name for field in fields(rows[0]))] if not offset else []
+        lines = header + ["\t".join(_cell(getattr(row, f.name)) for f in fields(row)) for row in rows]
+        await asyncio.to_thread(_write, path, lines, "a" if offset else "x")
+        offset += len(rows)
+        progress(offset, total)
+    return offset
+
+
+def _write(path: str, lines: Sequence[str], mode: str) -> None:
+    try:
+        with Path(path).expanduser().open(mode, encoding="utf-8") as file:
+            file.writelines(f"{line}\n" for line in lines)
+    except FileExistsError as error:
+        raise UsageError(path, "is there already", "choose another name") from error
+    except OSError as error:
+        raise UsageError(path, os.strerror(error.errno or 0), "choose another place") from error
+
+
+def _cell(value: object) -> str:
+    """One value, as text that no spreadsheet or terminal obeys."""
+    if isinstance(value, bytes):
+        return shown(Foreign(value)).replace("\t", " ")
+    if isinstance(value, tuple):
+        return ",".join(_cell(part) for part in value)
+    if hasattr(value, "__struct_fields__"):
+        return " ".join(_cell(getattr(value, name)) for name in value.__struct_fields__)
+    return "" if value is None else str(value)

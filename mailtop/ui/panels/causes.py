@@ -1,0 +1,110 @@
+"""The queue by cause: incoming, active and deferred mail and bounces, by what they wait for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from mailtop.model.snapshot import Cause
+from mailtop.model.text import shown
+from mailtop.ui.figures import NONE, count, signed, stamp, whole
+from mailtop.ui.ink import Line, text
+from mailtop.ui.table import Column
+from mailtop.ui.view import Listing
+
+
+def columns(now: float) -> Sequence[Column[Cause]]:
+    """Growth first to the eye; who sends and where it waits as far as there is room."""
+    return [
+        Column("waiting", 7, lambda cause: text(count(_waiting(cause)), "title"), right=True, sort="deferred"),
+        Column("+10 m", 6, _growth, right=True, sort="growth"),
+        Column("active", 6, lambda cause: _quiet(cause.active), right=True, rank=4),
+        Column("held", 6, lambda cause: _quiet(cause.held), right=True, rank=3),
+        Column("bounced", 7, _bounced, right=True, rank=1, sort="bounced"),
+        Column("oldest", 6, lambda cause: _age(cause.oldest, now), right=True, sort="oldest"),
+        Column("first seen", 12, lambda cause: text(stamp(cause.first_seen, now), "dim"), right=True, rank=5),
+        Column("next hop", 13, lambda cause: text(_hop(cause)), most=24, sort="next_hop"),
+        Column("reason", 26, lambda cause: text(_reason(cause)), most=70),
+        Column("sender", 24, _sender, most=34, rank=2, sort="sender"),
+        Column("host", 14, lambda cause: text(cause.target, "dim"), most=18, rank=6),
+    ]
+
+
+def footer(cause: Cause, now: float) -> Sequence[Line]:
+    """The whole reason, and who and where."""
+    since = f"since {stamp(cause.first_seen, now)}" if cause.first_seen else ""
+    others = f" and {count(cause.senders - 1)} more" if cause.senders > 1 else ""
+    return [
+        text(_reason(cause), "text"),
+        (
+            *text(shown(cause.sender, 80) or "<>", "text"),
+            *text(others, "dim"),
+            *text(f" → {_hop(cause)}", "dim"),
+            *text(f"   {cause.target}   {since}", "dim"),
+        ),
+    ]
+
+
+def detail(cause: Cause, now: float) -> Sequence[tuple[str, str]]:
+    """All that is known of a cause."""
+    return [
+        ("reason", shown(cause.reason)),
+        ("status", cause.code or NONE),
+        ("next hop", _hop(cause)),
+        ("hop", cause.hop.value if cause.hop else f"{NONE} not proven"),
+        ("host", cause.target),
+        ("waiting", f"{count(cause.deferred)} deferred, {count(cause.active)} active, {count(cause.held)} held"),
+        ("growth", f"{signed(cause.growth)} in 10 minutes"),
+        ("bounced", f"{count(cause.bounced)} in the last hour"),
+        ("oldest", f"{whole(now - cause.oldest)} old" if cause.oldest else NONE),
+        ("first seen", stamp(cause.first_seen, now)),
+        ("leading sender", shown(cause.sender) or "<> (null sender)"),
+        ("senders", count(cause.senders)),
+    ]
+
+
+def _age(oldest: float, now: float) -> Line:
+    return text(whole(now - oldest) if oldest else NONE, "dim")
+
+
+def _hop(cause: Cause) -> str:
+    if not cause.next_hop and cause.next_hops > 1:
+        return f"{count(cause.next_hops)} next hops"
+    return shown(cause.next_hop, 80) or NONE
+
+
+def _waiting(cause: Cause) -> int:
+    return cause.deferred + cause.active + cause.held
+
+
+def _reason(cause: Cause) -> str:
+    reason = shown(cause.reason, 400)
+    return reason if not cause.code or cause.code in reason else f"{cause.code} {reason}"
+
+
+def _growth(cause: Cause) -> Line:
+    return text(signed(cause.growth), "warn" if cause.growth > 0 else "dim") if cause.growth else text("±0", "faint")
+
+
+def _bounced(cause: Cause) -> Line:
+    return text(count(cause.bounced), "crit") if cause.bounced else text("0", "faint")
+
+
+def _quiet(number: int) -> Line:
+    return text(count(number), "text" if number else "faint")
+
+
+def _sender(cause: Cause) -> Line:
+    others = f" +{count(cause.senders - 1)}" if cause.senders > 1 else ""
+    return text((shown(cause.sender, 80) or "<>") + others, "dim")
+
+
+CAUSES = Listing(
+    "causes",
+    title="causes",
+    columns=columns,
+    identity=lambda cause: cause.id,
+    footer=footer,
+    detail=detail,
+    words=lambda cause: shown(cause.reason),
+    empty="no mail waits, and none bounced in the last hour",
+)

@@ -1,0 +1,57 @@
+"""The leading causes: what most mail waits for, ranked by growth as the engine ranks them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from mailtop.model.snapshot import Cause, Page
+from mailtop.model.text import shown
+from mailtop.ui.figures import NONE, count, signed, whole
+from mailtop.ui.ink import Line, text
+from mailtop.ui.table import Column, Layout
+from mailtop.ui.view import Panel, Row, Scene
+
+
+def rows(scene: Scene, pages: Mapping[str, Page], cells: int) -> list[Row]:
+    """A head and a row for each; nothing at all while no mail waits."""
+    page = pages.get("causes")
+    if page is None or not page.causes:
+        return []
+    layout = Layout(_columns(scene.now), cells - 1)
+    space = (" ", "text")
+    found = [Row((space, *layout.row(cause)), cause.id, cause) for cause in page.causes]
+    return [Row((space, *layout.head())), *found]
+
+
+def _columns(now: float) -> list[Column[Cause]]:
+    return [
+        Column(
+            "waiting", 7, lambda cause: text(count(cause.deferred + cause.active + cause.held), "title"), right=True
+        ),
+        Column("+10 m", 6, _growth, right=True),
+        Column("bounced", 7, _bounced, right=True, rank=1),
+        Column("oldest", 6, lambda cause: text(whole(now - cause.oldest) if cause.oldest else "", "dim"), right=True),
+        Column("next hop", 13, _hop, most=24),
+        Column(
+            "reason", 26, lambda cause: text(" ".join(filter(None, (cause.code, shown(cause.reason, 160))))), most=70
+        ),
+        Column("sender", 22, lambda cause: text(shown(cause.sender, 60) or "<>", "dim"), most=34, rank=2),
+        Column("host", 12, lambda cause: text(cause.target, "dim"), most=18, rank=3),
+    ]
+
+
+def _hop(cause: Cause) -> Line:
+    if not cause.next_hop and cause.next_hops > 1:
+        return text(f"{count(cause.next_hops)} next hops")
+    return text(shown(cause.next_hop, 40) or NONE)
+
+
+def _growth(cause: Cause) -> Line:
+    return text(signed(cause.growth), "warn" if cause.growth > 0 else "dim") if cause.growth else text("±0", "faint")
+
+
+def _bounced(cause: Cause) -> Line:
+    return text(count(cause.bounced), "crit") if cause.bounced else text("0", "faint")
+
+
+LEADING = Panel("causes", screen="overview", order=5, rows=rows, least=2, gives=2)

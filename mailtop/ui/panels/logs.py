@@ -1,0 +1,71 @@
+"""Are we reading? Logs followed, lines nobody could read, time that no source had any more; and probes gone blind."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from mailtop.model.snapshot import Health, LogState, Page, ProbeState
+from mailtop.ui.figures import NONE, SIGNS, count, sign, span, whole, worst
+from mailtop.ui.ink import Line, Span
+from mailtop.ui.view import Panel, Row, Scene
+
+
+def rows(scene: Scene, pages: Mapping[str, Page], cells: int) -> list[Row]:  # noqa: ARG001 - a panel's shape
+    """One line for all that is well; a row for each log or probe that is not."""
+    logs, probes = scene.snapshot.logs, scene.snapshot.probes
+    found = [Row(_all(logs, probes), "all")] if logs or probes else []
+    found += [
+        Row(_log(log, scene.now), ("log", log.target, log.source), log)
+        for log in logs
+        if log.health is not Health.OK or log.gap
+    ]
+    blind = sorted((probe for probe in probes if probe.health is not Health.OK), key=lambda probe: probe.health.value)
+    found += [Row(_probe(probe, scene.now), ("probe", probe.target, probe.probe), probe) for probe in blind]
+    return found
+
+
+def _all(logs: tuple[LogState, ...], probes: tuple[ProbeState, ...]) -> Line:
+    """`● 3 logs  40 312 lines read, 0 unreadable, no gap   ● 14 probes`."""
+    pieces: list[Span] = [(" ", "text")]
+    if logs:
+        unreadable, gap = sum(log.unreadable for log in logs), sum(log.gap for log in logs)
+        pieces += [*sign(worst([log.health for log in logs])), (f" {_plural(len(logs), 'log')}  ", "text")]
+        pieces += [(f"{count(sum(log.lines for log in logs))} lines read", "dim"), (", ", "dim")]
+        pieces += [(f"{count(unreadable)} unreadable", "warn" if unreadable else "dim"), (", ", "dim")]
+        pieces += [(f"{span(gap)} missing", "warn") if gap else ("no gap", "dim"), ("   ", "text")]
+    if probes:
+        ok = sum(probe.health is Health.OK for probe in probes)
+        pieces += [*sign(worst([probe.health for probe in probes])), (f" {_plural(len(probes), 'probe')}", "text")]
+        pieces += [(f"  {count(ok)} answer", "dim")] if ok < len(probes) else []
+    return tuple(pieces)
+
+
+def _log(log: LogState, now: float) -> Line:
+    words: list[Span] = [(" ", "text"), *sign(log.health), (f" {log.target}", "title"), (f"  {log.source} log", "dim")]
+    if log.unreadable:
+        words.append((f"   {count(log.unreadable)} of {count(log.lines)} lines unreadable", "text"))
+    if log.gap:
+        words.append((f"   {span(log.gap)} missing", "warn"))
+    if log.last_at:
+        words.append((f"   last line {whole(now - log.last_at)} ago", "dim"))
+    words.append((f"   {log.note}" if log.note else "", "dim"))
+    return tuple(words)
+
+
+def _probe(probe: ProbeState, now: float) -> Line:
+    last = f"last answer {whole(now - probe.last_ok)} ago" if probe.last_ok else f"{NONE} never answered"
+    role = probe.health.value
+    return (
+        (f" {SIGNS[probe.health]} ", role),
+        (f"{probe.target} ", "title"),
+        (f" {probe.probe}", "text"),
+        (f"   {probe.note or probe.health.value}", role if probe.health is Health.CRIT else "text"),
+        (f"   {last}", "dim"),
+    )
+
+
+def _plural(number: int, noun: str) -> str:
+    return f"{count(number)} {noun}{'' if number == 1 else 's'}"
+
+
+LOGS = Panel("logs", screen="overview", order=3, rows=rows, least=1, gives=3, close=True)

@@ -1,0 +1,58 @@
+"""The screens that come later: reachable, and honest about it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from mailtop.model.errors import MailtopError
+from mailtop.model.snapshot import Page, PageAsk
+from mailtop.ui.ink import BLANK, Line, text
+from mailtop.ui.view import Post, Scene, Screen, Size
+
+
+class Later:
+    """One quiet line."""
+
+    def __init__(self, name: str, words: str) -> None:
+        self.name = name
+        self._words = words
+
+    def draw(self, scene: Scene, size: Size) -> list[Line]:  # noqa: ARG002 - a screen's shape
+        """The line."""
+        return [BLANK, text(f" comes later: {self._words}", "dim")]
+
+    def wants(self, scene: Scene) -> Sequence[PageAsk]:  # noqa: ARG002 - a screen's shape
+        """Nothing."""
+        return ()
+
+    def take(self, page: Page) -> None:
+        """Nothing was asked for."""
+
+    def fail(self, ask: PageAsk, error: MailtopError) -> None:
+        """Nothing was asked for."""
+
+    def back(self) -> bool:
+        """Already at the root."""
+        return False
+
+    def narrow(self, ask: PageAsk, label: str) -> None:
+        """There is nothing to narrow."""
+
+
+def _later(key: str, name: str, words: str) -> Screen:
+    title = name.capitalize()
+
+    def make(post: Post) -> Later:  # noqa: ARG001 - a screen's shape
+        return Later(name, f"{title}, {words}")
+
+    return Screen(key, name, title, (), make, f"comes later: {words}")
+
+
+FLOW = _later("3", "flow", "mail per second in and out, the delay stages, top senders and destinations")
+FILTER = _later("4", "filter", "the verdict mix, scan times, children busy, clamd and spamd")
+SESSIONS = _later("5", "sessions", "who is connected, logins ok and failed, limits")
+ARCHIVE = _later("6", "archive", "the archive's backlog at each step, and the indexing lag")
+REPLICATION = _later("7", "replication", "who is primary, replicas, VIP, failover readiness")
+HOSTS = _later("8", "hosts", "CPU, memory, every filesystem with days to full, containers, certificates")
+LOGS = _later("9", "logs", "all logs merged by time, live and searchable")
+ALERTS = _later("0", "alerts", "firing, pending, recent; acknowledge and silence")

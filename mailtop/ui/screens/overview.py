@@ -1,0 +1,261 @@
+"""Overview: is it us, which hop, since when. The panels of this screen, one under another."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from functools import cache
+
+from mailtop.model.errors import MailtopError
+from mailtop.model.plugin import plugins
+from mailtop.model.snapshot import Alert, Cause, Health, HopState, Page, PageAsk
+from mailtop.model.text import shown
+from mailtop.ui.filtering import matches
+from mailtop.ui.ink import BLANK, Line, beside, fit, plain, text, under
+from mailtop.ui.keys import LIST, Bound
+from mailtop.ui.messages import AskLine, Copy, GoTo, OpenSheet, Say, WriteOut
+from mailtop.ui.prompt import Prompt
+from mailtop.ui.sheets.words import Words
+from mailtop.ui.view import Panel, Post, Row, Scene, Screen, Size
+
+KEYS = (
+    *LIST,
+    Bound("overview.into", "enter", "into", "what is under the cursor, on the screen that shows it", "into"),
+    Bound("overview.panel", "tab", "panel", "to the next panel", "panel"),
+    Bound("overview.describe", "d", "describe", "all about this row", "describe"),
+    Bound("overview.zoom", "z", "zoom", "this panel alone, and back", "zoom"),
+    Bound("overview.filter", "/", "filter", "only rows that match (/! not, /~ fuzzy)", "ask_filter"),
+    Bound("overview.copy", "y", "", "copy this row (OSC 52)", "copy"),
+    Bound("overview.output", "o", "", "write the screen to a file", "output"),
+)
+
+_LEADING = PageAsk("causes", limit=12)
+
+
+class Overview:
+    """The panels, a cursor that belongs to the operator, and a filter."""
+
+    name = "overview"
+
+    def __init__(self, post: Post) -> None:
+        self._post = post
+        self._pages: dict[str, Page] = {}
+        self._cursor: tuple[str, Hashable] | None = None
+        self._at = 0
+        self._zoomed = ""
+        self._where = ""
+        self._top = 0
+        self._rows: list[tuple[str, Row]] = []
+        self._height = 20
+
+    def draw(self, scene: Scene, size: Size) -> list[Line]:
+        """All panels, the longer ones cut where room is short."""
+        self._height = size.rows
+        blocks = [(panel, self._filtered(panel.rows(scene, self._pages, size.cells))) for panel in _panels()]
+        if self._zoomed:
+            blocks = [(panel, rows) for panel, rows in blocks if panel.name == self._zoomed]
+        self._rows = [(panel.name, row) for panel, rows in blocks for row in rows if row.key is not None]
+        self._settle()
+        if self._zoomed:
+            return self._scrolled([row for _, rows in blocks for row in rows], size)
+        return self._stacked(_shared_out(blocks, size), size)
+
+    def wants(self, scene: Scene) -> Sequence[PageAsk]:
+        """The leading causes, when they changed."""
+        page = self._pages.get("causes")
+        version = scene.snapshot.versions.get("causes", 0)
+        return () if page is not None and page.version >= version else (_LEADING,)
+
+    def take(self, page: Page) -> None:
+        """The leading causes."""
+        self._pages[page.ask.kind] = page
+
+    def fail(self, ask: PageAsk, error: MailtopError) -> None:  # noqa: ARG002 - a screen's shape
+        """No causes: the panel stays as it was, and the reason is said."""
+        self._post(Say(str(error), Health.WARN))
+
+    def back(self) -> bool:
+        """Unzoom, drop the filter, put the cursor away."""
+        if self._zoomed:
+            self._zoomed = ""
+        elif self._where:
+            self._where = ""
+        elif self._cursor is not None:
+            self._cursor = None
+        else:
+            return False
+        return True
+
+    def narrow(self, ask: PageAsk, label: str) -> None:
+        """Overview shows everything; there is nothing to narrow."""
+
+    def down(self) -> None:
+        """Next row."""
+        self._go(self._at + 1 if self._cursor else 0)
+
+    def up(self) -> None:
+        """Row before."""
+        self._go(self._at - 1 if self._cursor else len(self._rows) - 1)
+
+    def page_down(self) -> None:
+        """Half a screen on."""
+        self._go(self._at + self._height // 2)
+
+    def page_up(self) -> None:
+        """Half a screen back."""
+        self._go(self._at - self._height // 2)
+
+    def first(self) -> None:
+        """First row."""
+        self._go(0)
+
+    def last(self) -> None:
+        """Last row."""
+        self._go(len(self._rows) - 1)
+
+    def panel(self) -> None:
+        """The first row of the next panel."""
+        here = self._cursor[0] if self._cursor else ""
+        names = list(dict.fromkeys(name for name, _ in self._rows))
+        if names:
+            following = names[(names.index(here) + 1) % len(names)] if here in names else names[0]
+            self._go(next(index for index, (name, _) in enumerate(self._rows) if name == following))
+
+    def into(self) -> None:
+        """Where the row under the cursor leads."""
+        match self._item():
+            case Cause() as cause:
+                label = " ".join(filter(None, (shown(cause.next_hop, 24), cause.code))) or "no next hop"
+                self._post(GoTo("queue", PageAsk("messages", target=cause.target, cause=cause.id), label))
+            case HopState():
+                self._post(GoTo("queue"))
+            case Alert(see=see) if see:
+                self._post(GoTo(see))
+            case None:
+                pass
+            case _:
+                self.describe()
+
+    def describe(self) -> None:
+        """The row in full."""
+        row = self._row()
+        if row is not None:
+            self._post(OpenSheet(Words.of_item(row.item, plain(row.line).strip())))
+
+    def zoom(self) -> None:
+        """This panel alone; without a cursor, the first one that has rows to choose."""
+        if not self._cursor and self._rows:
+            self._go(0)
+        if self._cursor:
+            self._zoomed = "" if self._zoomed else self._cursor[0]
+
+    def ask_filter(self) -> None:
+        """Type a filter."""
+        self._post(AskLine(Prompt("/", self._filter, start=self._where)))
+
+    def copy(self) -> None:
+        """The row's text."""
+        row = self._row()
+        if row is not None:
+            self._post(Copy(plain(row.line).strip(), "the row"))
+
+    def output(self) -> None:
+        """The screen's text, to a file."""
+        lines = [plain(row.line) for _, row in self._rows]
+        self._post(
+            AskLine(
+                Prompt("write to ", lambda path: self._post(WriteOut(path, lines=lines)), start="mailtop-overview.txt")
+            )
+        )
+
+    def _filter(self, where: str) -> None:
+        self._where = where.strip()
+
+    def _filtered(self, rows: list[Row]) -> list[Row]:
+        if not self._where:
+            return rows
+        return [row for row in rows if row.key is None or matches(self._where, plain(row.line))]
+
+    def _row(self) -> Row | None:
+        return self._rows[self._at][1] if self._cursor and self._at < len(self._rows) else None
+
+    def _item(self) -> object:
+        row = self._row()
+        return row.item if row else None
+
+    def _go(self, index: int) -> None:
+        if self._rows:
+            self._at = max(0, min(index, len(self._rows) - 1))
+            name, row = self._rows[self._at]
+            self._cursor = (name, row.key)
+
+    def _settle(self) -> None:
+        """The cursor's row may have moved; if it is gone, the row now in its place is next."""
+        if self._cursor is None:
+            return
+        places = {(name, row.key): index for index, (name, row) in enumerate(self._rows)}
+        if self._cursor in places:
+            self._at = places[self._cursor]
+        elif self._rows:
+            self._go(self._at)
+        else:
+            self._cursor = None
+
+    def _drawn(self, name: str, row: Row, cells: int) -> Line:
+        if row.key is None or self._cursor != (name, row.key):
+            return row.line
+        return under(fit((("▸", "accent"), *_behind_the_cursor(row.line)), cells), "cursor")
+
+    def _stacked(self, blocks: list[tuple[Panel, list[Row]]], size: Size) -> list[Line]:
+        lines: list[Line] = []
+        for panel, rows in blocks:
+            if lines and rows and not panel.close:
+                lines.append(BLANK)
+            lines += [self._drawn(panel.name, row, size.cells) for row in rows]
+        if self._where:
+            lines.append(((" /", "key"), (self._where, "title"), ("   esc shows all", "dim")))
+        return lines[: size.rows]
+
+    def _scrolled(self, rows: list[Row], size: Size) -> list[Line]:
+        heads = [row for row in rows if row.key is None]
+        items = [row for row in rows if row.key is not None]
+        room = max(1, size.rows - len(heads) - 1)
+        self._top = max(0, min(self._top, self._at, len(items) - room) if self._at < self._top else self._top)
+        self._top = max(self._top, self._at - room + 1)
+        shown = [self._drawn(self._zoomed, row, size.cells) for row in items[self._top : self._top + room]]
+        return [*(row.line for row in heads), *shown]
+
+
+def _shared_out(blocks: list[tuple[Panel, list[Row]]], size: Size) -> list[tuple[Panel, list[Row]]]:
+    """Take rows, one at a time, from the panels that give most, until all fit; a cut is said."""
+    sizes = {panel.name: len(rows) for panel, rows in blocks}
+    spaces = sum(bool(rows) and not panel.close for panel, rows in blocks) - 1
+    for _ in range(max(0, sum(sizes.values()) + spaces - size.rows)):
+        givers = [panel for panel, _ in blocks if sizes[panel.name] > max(panel.least, 1)]
+        if not givers:
+            break
+        giver = max(givers, key=lambda panel: (panel.gives, sizes[panel.name] - panel.least))
+        sizes[giver.name] -= 1
+    return [(panel, _cut(rows, sizes[panel.name], size.cells)) for panel, rows in blocks]
+
+
+def _cut(rows: list[Row], room: int, cells: int) -> list[Row]:
+    """So many rows; the last one says at its end how many more there are."""
+    if len(rows) <= room or not room:
+        return rows
+    last = rows[room - 1]
+    more = text(f"  +{len(rows) - room} more ", "dim")
+    return [*rows[: room - 1], last._replace(line=beside(last.line, more, cells))]
+
+
+def _behind_the_cursor(line: Line) -> Line:
+    words, role = line[0] if line else (" ", "text")
+    return ((words[1:], role), *line[1:]) if words[1:] else line[1:]
+
+
+@cache
+def _panels() -> tuple[Panel, ...]:
+    found = [panel for panel in plugins("mailtop.ui.panels", Panel) if panel.screen == "overview"]
+    return tuple(sorted(found, key=lambda panel: panel.order))
+
+
+SCREEN = Screen("1", "overview", "Overview", KEYS, Overview, "the way of a mail, hop by hop")

@@ -1,0 +1,87 @@
+"""The top line: which platform, is it reachable, what is firing, may I act, and what time it is there."""
+
+from __future__ import annotations
+
+import math
+
+from mailtop.model.snapshot import Health, Link, Snapshot
+from mailtop.ui.figures import SIGNS, clock, count
+from mailtop.ui.ink import Line, Span, beside, cut, under, width
+from mailtop.ui.theme import SITES
+from mailtop.ui.view import Scene
+
+
+def top(scene: Scene, cells: int) -> Line:
+    """The frame's first line."""
+    snapshot = scene.snapshot
+    site = snapshot.colour if snapshot.colour in SITES else "accent"
+    name: Line = ((f" {cut(snapshot.platform or 'mailtop', 24)} ", f"site:{site}"),)
+    left: Line = (*name, *under(_hosts(snapshot), "bar"))
+    middle = under((*_alerts(snapshot, cells >= 100), *_mode(scene)), "bar")
+    right = (*under(_carriers(snapshot), "bar"), (f"  {clock(snapshot.at)} ", "title+bar"))
+    room = cells - width(left) - width(middle) - width(right)
+    holders = next((line for line in _holders(snapshot) if width(line) <= room), ())
+    return beside((*left, *holders, *middle), right, cells, "bar")
+
+
+def _holders(snapshot: Snapshot) -> list[Line]:
+    """Who holds the VIP and where the database is writable, in full and shorter; only what is known."""
+    vip = _holder("VIP", snapshot.vip, snapshot.vip_health)
+    writes = _holder("writes", snapshot.writes, snapshot.writes_health)
+    same = (snapshot.vip, snapshot.vip_health) == (snapshot.writes, snapshot.writes_health)
+    if vip and writes and same:
+        return [vip + writes, _holder("VIP, writes", snapshot.vip, snapshot.vip_health), vip]
+    return [vip + writes, vip, writes]
+
+
+def _holder(word: str, host: str, health: Health) -> Line:
+    if not host:
+        return ()
+    return ((f"  {word} ", "dim+bar"), (f"{host} ", "text+bar"), (SIGNS[health], f"{health.value}+bar"))
+
+
+def _hosts(snapshot: Snapshot) -> Line:
+    total = len(snapshot.hosts)
+    up = sum(host.link is Link.UP for host in snapshot.hosts)
+    down = any(host.link is Link.DOWN for host in snapshot.hosts)
+    if not total:
+        return (("  no host yet", "dim"),)
+    role = "crit" if down else "text" if up == total else "warn"
+    return ((f"  {'✖ ' if down else ''}{count(up)}/{count(total)} up", role),)
+
+
+def _alerts(snapshot: Snapshot, wide: bool) -> Line:
+    crit = sum(alert.health is Health.CRIT for alert in snapshot.alerts)
+    warn = sum(alert.health is Health.WARN for alert in snapshot.alerts)
+    pieces: list[Span] = []
+    if crit:
+        pieces.append((f"  ✖ {crit}", "crit"))
+    if warn:
+        pieces.append((f"  ▲ {warn}", "warn"))
+    if not pieces:
+        pieces = [("  ● ", "ok"), ("no alerts" if wide else "ok", "dim")]
+    return tuple(pieces)
+
+
+def _mode(scene: Scene) -> Line:
+    if scene.read_only:
+        return (("  READ-ONLY", "dim"),)
+    if not scene.operate:
+        return (("  OBSERVE", "dim"),)
+    minutes = max(0, math.ceil((scene.snapshot.unlocked_until - scene.now) / 60))
+    return (("  ", "text"), (f" OPERATE {minutes} m ", "site:red"))
+
+
+def _carriers(snapshot: Snapshot) -> Line:
+    pieces: list[Span] = []
+    if snapshot.recording:
+        pieces.append((" ● REC", "crit"))
+    if snapshot.paused:
+        pieces.append((" ‖ paused", "warn"))
+    if snapshot.replay:
+        pieces.append((f" ▶ ×{snapshot.replay:g}", "accent"))
+    elif snapshot.interval != 1.0:
+        pieces.append(
+            (f" every {snapshot.interval:g} s" if snapshot.interval > 1 else f" ×{1 / snapshot.interval:g}", "dim")
+        )
+    return tuple(pieces)
