@@ -1,0 +1,75 @@
+"""What is asked of a target. A sibling file holds one thing asked, and exposes it as one constant.
+
+A probe is a generator without I/O: it yields asks, is sent answers, and returns what it found. Adding one is one new
+file and its cases in `tests/probe/cases`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import cache
+
+from mailtop.model.ask import Answer, Asking, Command, Engine
+from mailtop.model.needs import Needs
+from mailtop.model.plugin import plugins
+from mailtop.model.sample import Event, Fact, Sample
+from mailtop.model.topology import Role, Target
+from mailtop.parse.postqueue import Listing
+
+__all__ = ["Cost", "Found", "Needs", "Poll", "Probe", "probes"]
+
+NOTHING = Needs()
+
+Found = Sample | Fact | Event | Listing
+"""What a probe can find. Samples and facts carry no time: the engine stamps them."""
+
+Cost = Callable[[tuple[Found, ...], float], float]
+"""CPU seconds that a run cost the host, from what it found and how long it took: the budget stretches its interval."""
+
+
+def _little(found: tuple[Found, ...], took: float) -> float:  # noqa: ARG001
+    """A program or two: how long it took is mostly the way, and tells nothing about the host's CPU."""
+    return 0.015
+
+
+@dataclass(frozen=True)
+class Probe:
+    """One thing asked. `role`: of the targets it is for, None = the host itself. `every`: seconds between runs.
+
+    `run(target)` returns a fresh conversation; whatever it raises from `MailtopError` makes its cells unknown or
+    denied, never zero.
+    """
+
+    name: str
+    role: Role | None
+    run: Callable[[Target], Asking[Iterable[Found]]]
+    every: float = 10.0
+    needs: Needs = NOTHING
+    cost: Cost = _little
+
+
+class Poll(Probe):
+    """The common probe: one constant ask, and a pure reader of its answer."""
+
+    def __init__(
+        self,
+        name: str,
+        role: Role | None,
+        ask: Command | Engine,
+        read: Callable[[Answer], Iterable[Found]],
+        every: float = 10.0,
+        needs: Needs = NOTHING,
+        cost: Cost = _little,
+    ) -> None:
+        def run(target: Target) -> Asking[Iterable[Found]]:  # noqa: ARG001 — the same question to all of its role
+            answer = yield ask
+            return tuple(read(answer))
+
+        super().__init__(name, role, run, every, needs, cost)
+
+
+@cache
+def probes() -> tuple[Probe, ...]:
+    """All probes there are."""
+    return plugins(__name__, Probe)

@@ -1,0 +1,28 @@
+"""The host's load and uptime, from two files of /proc."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from mailtop.model.ask import Answer, Command
+from mailtop.model.errors import ParseError
+from mailtop.model.sample import Sample
+from mailtop.model.text import Foreign, shown
+from mailtop.probe import Needs, Poll
+
+
+def read(answer: Answer) -> Iterator[Sample]:
+    """Yield load averages, and seconds since the boot. Source: proc(5)."""
+    lines = answer.ok("loadavg").splitlines()
+    try:
+        (one, five, fifteen), up = map(float, lines[0].split()[:3]), float(lines[1].split()[0])
+    except (IndexError, ValueError) as error:
+        raise ParseError("/proc/loadavg", f"not what it was: {shown(Foreign(answer.stdout), 80)!r}") from error
+    for minutes, load in (("1", one), ("5", five), ("15", fifteen)):
+        yield Sample("host_load", load, (("minutes", minutes),))
+    yield Sample("host_uptime_seconds", up)
+
+
+PROBE = Poll(
+    "host_load", None, Command(("cat", "/proc/loadavg", "/proc/uptime")), read, every=10.0, needs=Needs(binary=("cat",))
+)

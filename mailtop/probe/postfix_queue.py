@@ -1,0 +1,24 @@
+"""Messages in the queue directories that stay small: cheap enough for every tick."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from mailtop.model.ask import Asking, Command
+from mailtop.model.mail import Queue
+from mailtop.model.topology import Role, Target
+from mailtop.parse import queue_count
+from mailtop.probe import Found, Needs, Probe
+
+QUEUES = (Queue.MAILDROP, Queue.INCOMING, Queue.ACTIVE, Queue.CORRUPT)
+"""Qmgr keeps active and incoming small; the others are empty unless something is wrong."""
+
+
+def run(target: Target) -> Asking[Iterable[Found]]:  # noqa: ARG001 — the same question to all
+    """Ask where the queue is (it may be moved at any reload), and count."""
+    spool = queue_count.spool_of((yield Command(("postconf", "-h", "queue_directory"))))
+    answer = yield queue_count.command(spool, QUEUES)
+    return tuple(queue_count.samples(answer, QUEUES))
+
+
+PROBE = Probe("postfix_queue", Role.MTA, run, every=10.0, needs=Needs(binary=("postconf", "find", "awk"), root=True))

@@ -1,0 +1,36 @@
+"""What a Postfix is: version, and the settings that its other numbers depend on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from mailtop.model.ask import Answer, Command
+from mailtop.model.sample import Fact
+from mailtop.model.text import Foreign, shown
+from mailtop.model.topology import Role
+from mailtop.probe import Needs, Poll
+
+SETTINGS = (
+    "mail_version",
+    "config_directory",
+    "queue_directory",
+    "enable_long_queue_ids",
+    "hash_queue_names",
+    "maximal_queue_lifetime",
+    "minimal_backoff_time",
+    "qmgr_message_active_limit",
+    "content_filter",
+)
+
+
+def read(answer: Answer) -> Iterator[Fact]:
+    """Yield `postfix_NAME = value` for the settings that this version knows."""
+    for line in answer.ok("postconf").splitlines():
+        name, sign, value = line.partition(b" =")
+        if sign and name.decode("ascii", "replace") in SETTINGS:
+            yield Fact(f"postfix_{name.decode('ascii')}", shown(Foreign(value.strip()), 200))
+
+
+PROBE = Poll(
+    "postfix_settings", Role.MTA, Command(("postconf", *SETTINGS)), read, every=300.0, needs=Needs(binary=("postconf",))
+)
