@@ -1,0 +1,243 @@
+"""What can be changed. A sibling file holds one family of acts, each one constant of type `Action`.
+
+An act is declared: its programs, what it moves and from where to where. Planning, preview, re-reading, sending and
+reading back are written once, here, as functions and generators without I/O: the executor, the
+only door, drives them. Every id passes `queue_id` once more before it goes into a command.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+
+from mailtop.model.ask import Answer, Asking, Command, Put
+from mailtop.model.errors import ParseError, Refused
+from mailtop.model.mail import Queue, QueueEntry, queue_id
+from mailtop.model.needs import Needs
+from mailtop.model.operation import Danger, Fate, Item, Outcome, Plan, Preview, Step
+from mailtop.model.plugin import plugins
+from mailtop.model.text import Foreign
+from mailtop.model.topology import Identity
+from mailtop.parse.postqueue import ListingReader
+from mailtop.parse.postsuper import Seen, envelopes, said
+
+__all__ = ["ACTIONS", "Action", "Needs", "carry_out", "instance", "preview", "read_back", "reread"]
+
+FEW = 200
+"""So many ids are read one by one where that is cheaper than listing the whole queue."""
+
+BY_ID, BY_LISTING = 8e-3, 60e-6
+"""Seconds of host CPU to read one id with postcat, and for each message of a listing."""
+
+SAMPLES, LEADING = 5, 5
+
+_NEEDS = Needs(binary=("postsuper",), root=True, sudo="postsuper")
+_DEFAULT_INSTANCE = "/etc/postfix"
+_LISTING = Command(("postqueue", "-j"), timeout=600.0, large=True, limit=1 << 30)
+
+
+@dataclass(frozen=True)
+class Action:
+    """One act on queued messages, declared.
+
+    `letter`: its short key, empty where it has none. `undo`: the act that takes it back, empty where none does.
+    `program` gets `-` and the ids, a line each, on stdin. `sources`: queues it takes messages from; one that is
+    elsewhere is refused, and named. `done`: queues that prove it was done. `stuck_in_delivery`: messages that are
+    active when it comes may be delivered all the same. `warn(items, at)` returns whole sentences for the preview.
+    """
+
+    key: str
+    letter: str
+    label: str
+    danger: Danger
+    undo: str
+    program: tuple[str, ...]
+    sources: frozenset[Queue]
+    done: frozenset[Queue]
+    expects: str
+    undone_by: str
+    stuck_in_delivery: bool = False
+    warn: Callable[[tuple[Item, ...], float], tuple[str, ...]] = lambda items, at: ()  # noqa: ARG005
+    needs: Needs = _NEEDS
+    scope: type = QueueEntry
+
+    def argv(self, identity: Identity) -> tuple[str, ...]:
+        """Return the program as it will be sent; `-c` where Postfix's instance is not the default one."""
+        config = () if identity.instance in ("", _DEFAULT_INSTANCE) else ("-c", identity.instance)
+        return (self.program[0], *config, *self.program[1:], "-")
+
+    def steps(self, target: str, identity: Identity, items: tuple[Item, ...]) -> tuple[Step, ...]:
+        """Return the ordered steps of a plan."""
+        ids = f"{len(items):,} ids".replace(",", " ") if len(items) != 1 else "1 id"
+        return (Step(target, self.argv(identity), f"{ids} on stdin", self.expects, self.undone_by),)
+
+
+def instance() -> Asking[str]:
+    """Ask for the Postfix instance: its config_directory."""
+    answer = yield Command(("postconf", "-h", "config_directory"))
+    path = answer.ok("postconf").decode("utf-8", "surrogateescape").strip()
+    if not path.startswith("/"):
+        raise Refused("postconf", f"config_directory is no path: {path[:60]!r}", "no act without an instance")
+    return path
+
+
+def preview(action: Action, plan: Plan, warnings: tuple[str, ...] = ()) -> Preview:
+    """Return what is shown before an approval."""
+    items = plan.items
+    senders = Counter(item.sender for item in items).most_common(LEADING)
+    domains = Counter(Foreign(item.recipient.rpartition(b"@")[2].lower()) for item in items).most_common(LEADING)
+    active = sum(item.queue == Queue.ACTIVE for item in items)
+    return Preview(
+        plan=plan.id,
+        action=action.key,
+        label=action.label,
+        target=plan.target,
+        container=plan.target.partition("/")[2],
+        danger=action.danger,
+        undo=action.undo,
+        commands=plan.steps,
+        count=len(items),
+        size=sum(item.size for item in items),
+        oldest=min((item.arrival for item in items), default=0.0),
+        senders=tuple(senders),
+        domains=tuple(domains),
+        samples=items[:SAMPLES],
+        in_delivery=active if action.stuck_in_delivery else 0,
+        typed=str(len(items)) if action.danger in (Danger.SENDS, Danger.DESTRUCTIVE) else "",
+        warnings=(*action.warn(items, plan.at), *warnings),
+    )
+
+
+def reread(plan: Plan, queued: int | None = None) -> Asking[tuple[tuple[Item, ...], tuple[Outcome, ...]]]:
+    """Ask what the ids mean now; return the items that are still meant, and what became of the others.
+
+    An id that means another sender or arrival is dropped: short ids are reused. The kept ones carry the queue they
+    are in now. `queued`: messages in the whole queue, where known, to choose the cheaper way.
+    """
+    action = _action(plan)
+    seen = yield from _seen(plan, plan.items, queued)
+    kept: list[Item] = []
+    dropped: list[Outcome] = []
+    for item in plan.items:
+        now = seen.get(item.id)
+        if now is None:
+            dropped.append(Outcome(item.id, Fate.GONE))
+        elif _unquoted(now.sender) != _unquoted(item.sender) or int(now.arrival) != int(item.arrival):
+            dropped.append(Outcome(item.id, Fate.CHANGED, Foreign(b"now from " + (now.sender or b"<>"))))
+        elif now.queue not in action.sources:
+            dropped.append(Outcome(item.id, Fate.REFUSED, Foreign(b"it is in " + now.queue.encode())))
+        else:
+            kept.append(Item(item.id, item.sender, item.arrival, item.size, now.queue, item.recipient))
+    return tuple(kept), tuple(dropped)
+
+
+def carry_out(plan: Plan, items: tuple[Item, ...]) -> Iterator[Put]:
+    """Yield the changing commands, in order. `items`: what `reread` kept, never more than was approved."""
+    planned = {item.id for item in plan.items}
+    ids = [queue_id(item.id) for item in items]
+    if not ids or not planned.issuperset(ids):
+        raise Refused(plan.action, "nothing is left to do" if not ids else "an id is not in the plan", "plan again")
+    stdin = "".join(f"{key}\n" for key in ids).encode("ascii")
+    for step in plan.steps:
+        yield Put(step.argv, stdin, timeout=60.0 + 0.01 * len(ids))
+
+
+def read_back(
+    plan: Plan, items: tuple[Item, ...], stderr: bytes, queued: int | None = None
+) -> Asking[tuple[Outcome, ...]]:
+    """Ask what became of each id; `stderr`: what the program reported."""
+    action = _action(plan)
+    report = said(stderr)
+    if report.fatal and not report.messages:
+        return tuple(Outcome(item.id, Fate.REFUSED, report.fatal) for item in items)
+    seen = yield from _seen(plan, items, queued)
+    warnings = {item.id: line for item in items for line in report.warnings if line.find(item.id.encode()) >= 0}
+    return tuple(_outcome(action, item, seen.get(item.id), warnings.get(item.id)) for item in items)
+
+
+def _outcome(action: Action, item: Item, now: Seen | None, warning: Foreign | None) -> Outcome:
+    was_active = action.stuck_in_delivery and item.queue == Queue.ACTIVE
+    if now is None:
+        if was_active:
+            return Outcome(item.id, Fate.IN_DELIVERY, Foreign(b"left the queue; the log says how"))
+        if Queue.HOLD in action.sources:  # taken off hold, what can be delivered leaves
+            return Outcome(item.id, Fate.DONE, Foreign(b"and left the queue"))
+        return Outcome(item.id, Fate.GONE)
+    if now.queue in action.done:
+        if was_active and not now.recipients:
+            return Outcome(item.id, Fate.DELIVERED, Foreign(b"held without recipients: it left all the same"))
+        return Outcome(item.id, Fate.IN_DELIVERY if was_active else Fate.DONE)
+    if was_active and now.queue == Queue.ACTIVE:
+        return Outcome(item.id, Fate.IN_DELIVERY)
+    return Outcome(item.id, Fate.REFUSED, warning or Foreign(b"it is still in " + now.queue.encode()))
+
+
+def _seen(plan: Plan, items: tuple[Item, ...], queued: int | None) -> Asking[dict[str, Seen]]:
+    """Ask for the messages behind ids: each by itself, or by one listing, whichever costs the host less."""
+    if len(items) <= FEW and (queued is None or len(items) * BY_ID <= queued * BY_LISTING):
+        found = yield from _one_by_one(plan, items)
+    else:
+        found = yield from _by_listing(plan, items)
+    missing = [item for item in items if item.id not in found]
+    if 0 < len(missing) <= FEW:  # a file that moves from queue to queue while we look can be missed once
+        found |= yield from _one_by_one(plan, missing)
+    return found
+
+
+def _by_listing(plan: Plan, items: Iterable[Item]) -> Asking[dict[str, Seen]]:
+    config = plan.identity.instance
+    ask = (
+        _LISTING
+        if config in ("", _DEFAULT_INSTANCE)
+        else Command(("postqueue", "-c", config, "-j"), timeout=_LISTING.timeout, large=True, limit=_LISTING.limit)
+    )
+    answer = yield ask
+    reader = ListingReader()
+    reader.feed(answer.ok("postqueue -j"))
+    listing = reader.finish(0.0, answer.cut)
+    if listing.cut:
+        raise ParseError("postqueue -j", "the queue is longer than can be read back", "act on fewer at a time")
+    wanted = {item.id.encode(): item.id for item in items}
+    found: dict[str, Seen] = {}
+    for row, text in enumerate(listing.ids):
+        if text in wanted:
+            entry = listing.entry(row, plan.target)
+            found[wanted[text]] = Seen(entry.key.id, entry.queue.value, entry.sender, entry.arrival, entry.recipients)
+    return found
+
+
+def _one_by_one(plan: Plan, items: Iterable[Item]) -> Asking[dict[str, Seen]]:
+    """postcat gives up at the first id that is gone, so each gets its own; xargs goes on to the next."""
+    ids = tuple(queue_id(item.id) for item in items)
+    config = plan.identity.instance
+    instance_ = () if config in ("", _DEFAULT_INSTANCE) else ("-c", config)
+    answer = yield Command(
+        ("printf", "%s\\n", *ids),
+        pipe=(("env", "TZ=UTC", "LC_ALL=C", "xargs", "-n", "1", "postcat", *instance_, "-qe"),),
+        timeout=60.0,
+        large=True,
+        limit=64 << 20,
+    )
+    found: dict[str, Seen] = {seen.id: seen for seen in envelopes(answer.stdout)}
+    if not found and answer.exit not in (0, 123):  # 123: postcat failed for some, which is what gone looks like
+        answer.ok("postcat", "reading a queue file needs root")
+    refused = [line for line in answer.stderr.splitlines() if line and b"No such file or directory" not in line]
+    if refused:
+        Answer(b"", refused[-1], 1).ok("postcat", "reading a queue file needs root")
+    return found
+
+
+def _unquoted(address: Foreign) -> bytes:
+    """A local part with spaces is quoted in a listing, and is not in a queue file."""
+    return address.replace(b'"', b"").replace(b"\\", b"")
+
+
+def _action(plan: Plan) -> Action:
+    for action in ACTIONS:
+        if action.key == plan.action:
+            return action
+    raise Refused(plan.action, "is no act that mailtop knows")
+
+
+ACTIONS: tuple[Action, ...] = plugins(__name__, Action)
