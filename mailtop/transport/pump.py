@@ -12,6 +12,7 @@ import os
 import select
 import socket
 import threading
+from collections import deque
 from collections.abc import Callable
 from typing import Protocol
 
@@ -46,9 +47,10 @@ class Pump:
 
     def __init__(self, name: str) -> None:
         self._name = name
-        self._lock = threading.Lock()
+        self._lock = threading.Lock()  # starting and stopping
+        self._waking = threading.Lock()  # the wake-up pipe: never written to once it is closed
         self._thread: threading.Thread | None = None
-        self._fresh: list[_Pair] = []
+        self._fresh: deque[_Pair] = deque()
         self._woken = self._waker = -1
         self._stopping = False
 
@@ -59,23 +61,23 @@ class Pump:
             if self._thread is None:
                 self._start()
             self._fresh.append(_Pair(ours, stream))
-        stream.listen(self._wake)
-        self._wake()
+            stream.listen(self._wake)
+            self._wake()
         return theirs
 
     def close(self) -> None:
         """End all streams and the thread; a later `carry` starts anew."""
         with self._lock:
-            thread, self._thread = self._thread, None
+            if self._thread is None:
+                return
             self._stopping = True
-        if thread is None:
-            return
-        self._wake()
-        thread.join()
-        with self._lock:
-            os.close(self._woken)
-            os.close(self._waker)
-            self._woken = self._waker = -1
+            self._wake()
+            self._thread.join()
+            self._thread = None
+            with self._waking:
+                os.close(self._woken)
+                os.close(self._waker)
+                self._woken = self._waker = -1
 
     def _start(self) -> None:
         self._stopping = False
@@ -86,8 +88,9 @@ class Pump:
         self._thread.start()
 
     def _wake(self) -> None:
-        with contextlib.suppress(OSError):  # full: it is awake; closed: there is no one to wake
-            os.write(self._waker, b"!")
+        with self._waking, contextlib.suppress(BlockingIOError):  # full: it is awake
+            if self._waker >= 0:
+                os.write(self._waker, b"!")
 
     def _run(self) -> None:
         pairs: dict[int, _Pair] = {}
@@ -102,9 +105,9 @@ class Pump:
             if self._woken in ready:
                 with contextlib.suppress(BlockingIOError):
                     os.read(self._woken, 4096)
-            with self._lock:
-                pairs.update((pair.socket.fileno(), pair) for pair in self._fresh)
-                self._fresh.clear()
+            while self._fresh:
+                fresh = self._fresh.popleft()
+                pairs[fresh.socket.fileno()] = fresh
             again = False
             for fd, pair in list(pairs.items()):
                 again |= pair.move(ready.get(fd, 0))

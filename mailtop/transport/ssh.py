@@ -33,7 +33,7 @@ from mailtop.transport import Address, TcpAddress, UnixAddress
 from mailtop.transport.deadline import Deadline
 from mailtop.transport.known_hosts import KnownHosts
 from mailtop.transport.pump import PIECE, Pump
-from mailtop.transport.ssh_options import SshOptions, ask_openssh, from_words, jumps
+from mailtop.transport.ssh_options import TIMEOUT, SshOptions, ask_openssh, from_words, jumps
 from mailtop.transport.watched import WatchedSocket
 
 if TYPE_CHECKING:
@@ -48,6 +48,7 @@ SILENCE = 15.0
 """Seconds without a word from the host, asked as it is, before the connection counts as lost."""
 
 _WINDOW = 1 << 20  # bytes that a forwarded stream may have on the way, and the most that a slow reader keeps here
+_READ = 256 << 10  # bytes at a time: paramiko moves all that is left of its buffer at each read
 _DEPTH = 8  # jump hosts in a row; more is a circle
 
 
@@ -117,6 +118,8 @@ class Ssh:
             _quiet()
             wire = self._wire = WatchedSocket(self._socket(), self.options.timeout)
             try:
+                if closings != self._closings:
+                    raise Unreachable(self.name, "closed")
                 transport = _shaken(wire, self.name, self.options)
                 try:
                     _log_in(transport, self.name, self.options)
@@ -135,7 +138,7 @@ class Ssh:
     def open(self, command: str) -> SshChannel:
         """Start one constant command line. Raises LinkLost, TimedOut, Denied (no session, or exec refused)."""
         transport = self._up()
-        with _converted(self.name, "MaxSessions in its sshd_config limits how many it opens", transport):
+        with _converted(self.name, "MaxSessions in its sshd_config may be too low", transport, "no further session"):
             channel = transport.open_session(timeout=self.options.timeout)
         try:
             with _converted(self.name):
@@ -242,8 +245,8 @@ class SshChannel:
             self._news.clear()
             ended = bool(self._channel.eof_received)  # before looking: what came before the end is there by now
             with _converted(self._name):
-                stdout = self._channel.recv(2 * PIECE) if self._channel.recv_ready() else b""
-                stderr = self._channel.recv_stderr(2 * PIECE) if self._channel.recv_stderr_ready() else b""
+                stdout = self._channel.recv(_READ) if self._channel.recv_ready() else b""
+                stderr = self._channel.recv_stderr(_READ) if self._channel.recv_stderr_ready() else b""
             if self._closed:
                 raise LinkLost(self._name, "closed")
             if stdout or stderr or ended:
@@ -501,22 +504,26 @@ def _open_unix(transport: paramiko.Transport, path: str, timeout: float) -> para
 
 
 @contextmanager
-def _converted(thing: str, remedy: str = "", opening: paramiko.Transport | None = None) -> Iterator[None]:
-    """Turn what paramiko and the system raise into our errors; `opening`: a channel is being opened on it."""
+def _converted(
+    thing: str, remedy: str = "", opening: paramiko.Transport | None = None, refusal: str = ""
+) -> Iterator[None]:
+    """Turn what paramiko and the system raise into our errors.
+
+    `opening`: a channel is being opened on it; `refusal`: what it means that it is refused, else paramiko's word.
+    """
     import paramiko
 
     try:
         yield
     except paramiko.ChannelException as error:
-        said = Foreign(error.text.encode("utf-8", "replace"))
-        raise (Denied if error.code == 1 else Missing)(thing, said, remedy) from error
+        raise (Denied if error.code == 1 else Missing)(thing, refusal or error.text.lower(), remedy) from error
     except TimeoutError as error:
         raise TimedOut(thing, "nothing was taken in time") from error
     except paramiko.SSHException as error:
         if "imeout" in str(error) or "timed out" in str(error):
             raise TimedOut(thing, "no answer in time", remedy) from error
         if opening and opening.is_active():  # paramiko gave the reason to another thread that was refused as well
-            raise Missing(thing, "refused", remedy) from error
+            raise Missing(thing, refusal or "refused", remedy) from error
         raise LinkLost(thing, "the connection ended") from error
     except (EOFError, OSError) as error:
         raise LinkLost(thing, "the connection ended") from error
@@ -525,7 +532,7 @@ def _converted(thing: str, remedy: str = "", opening: paramiko.Transport | None 
 def _end(transport: paramiko.Transport) -> None:
     transport.close()
     if transport.ident and transport is not threading.current_thread():
-        transport.join()
+        transport.join(TIMEOUT)
 
 
 def _quiet() -> None:

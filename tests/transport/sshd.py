@@ -167,9 +167,10 @@ class _Server(paramiko.ServerInterface):
 
 
 def _carry(transport: paramiko.Transport, far: socket.socket) -> None:
-    channel = transport.accept(10)
-    assert channel is not None
     with far:
+        while (channel := transport.accept(1)) is None:  # another thread may have taken the one that woke this
+            if not transport.is_active():
+                return
         back = threading.Thread(target=_back, args=(channel, far))
         back.start()
         with contextlib.suppress(OSError, EOFError):

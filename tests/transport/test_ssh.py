@@ -179,6 +179,16 @@ def test_no_session_and_no_program_are_denied(threaded: ParamikoSshd) -> None:
             mail1.open(LOGIN)
 
 
+@needs_sshd
+def test_more_sessions_than_sshd_gives_are_refused_and_harm_no_other(tmp_path: Path) -> None:
+    with serving("openssh", tmp_path) as sshd, connected(sshd) as mail1:
+        channels = [mail1.open("exec cat") for _ in range(10)]
+        with pytest.raises(Missing, match="mail1: no further session; MaxSessions"):
+            mail1.open(LOGIN)
+        channels[0].send(b"PING", 5)
+        assert channels[0].read(5) == (b"PING", b"")
+
+
 def test_closing_leaves_no_thread_and_a_later_connect_works(sshd: ParamikoSshd | OpenSshd, tmp_path: Path) -> None:
     with echo_server(str(tmp_path / "s")), connected(sshd) as mail1:
         stream = mail1.dial(UnixAddress(str(tmp_path / "s")))
