@@ -68,7 +68,7 @@ def _state(hop: Hop, flows: Sequence[Flow], now: float) -> HopState:
     healths = tuple((flow.host, _health(hop, flow, now)) for flow in flows)
     worst = _worst(health for _, health in healths)
     log_why = "" if logged else _why(flows, "log_note", "the log is not read")
-    queue_why = "" if listed else _why(flows, "queue_note", "the queue is not listed")
+    queue_why = "" if listed or hop is Hop.IN else _why(flows, "queue_note", "the queue is not listed")
     log_stale = any(now - flow.log_at > flow.stale_after for flow in logged)
     queue_stale = any(now - flow.queue_at > flow.stale_after for flow in listed)
 

@@ -6,6 +6,8 @@ import asyncio
 import random
 from collections.abc import Callable, Iterable
 
+from msgspec.structs import replace
+
 from mailtop.engine.budget import interval
 from mailtop.engine.clock import Clock, within
 from mailtop.engine.link import Link, drive
@@ -41,24 +43,23 @@ class Collector:
         self._forced = False
         self._wake = asyncio.Event()
         self._denied_in = 0  # the link generation in which this was denied
-        self._spread = random.uniform(0.0, min(1.0, probe.every / 4))  # noqa: S311  (spreads load, guards nothing)
         self._cost = 0.0
         self.state = ProbeState(target.name, probe.name, Health.UNKNOWN, every=probe.every, note="not asked yet")
 
     async def keep(self) -> None:
         """Run at the probe's pace while there is a connection: until cancelled."""
-        await self._clock.sleep(self._spread)
+        spread = random.uniform(0.5, 1.0)  # noqa: S311  (spreads load, guards nothing)
         while True:
             await self._link.wait_up()
             pause = self._pause()
             why = "" if self._forced else self._gate(self.target, self.probe)
             if why:
-                self.say(Health.UNKNOWN, why)
+                self.state = replace(self.state, note=why)
                 pause = GATED
             elif self._denied_in != self._link.generation:
                 self._forced = False
                 await self.run()
-                pause = self._pause()
+                pause, spread = self._pause() * spread, 1.0  # all ask at once at the start, and never again
             if await within(self._wake, pause):
                 self._wake.clear()
 

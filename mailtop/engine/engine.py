@@ -29,7 +29,6 @@ from mailtop.ledger.counts import counts
 from mailtop.metrics.store import Store
 from mailtop.model.ask import Chunk, Follow, Source
 from mailtop.model.errors import Refused, UsageError
-from mailtop.model.mail import QueueId
 from mailtop.model.operation import Approval, Outcome, Preview, Receipt, Selection
 from mailtop.model.sample import Sample
 from mailtop.model.snapshot import Health, LogState, Page, PageAsk, ProbeState, Series, Snapshot
@@ -227,9 +226,9 @@ class Engine:
             return replace(state, unreadable=unreadable, health=Health.UNKNOWN, note=watch.link.state.note)
         return replace(state, unreadable=unreadable)
 
-    def _decide(self, target: str, number: QueueId, after: float) -> Outcome | None:
+    def _decide(self, target: str, outcome: Outcome, after: float) -> Outcome | None:
         mta = self._mtas.get(target)
-        return mta.decide(number, after) if mta is not None else None
+        return mta.decide(outcome, after) if mta is not None else None
 
     def _taken(self, now: float, logs: dict[str, LogState]) -> Snapshot:
         watches = self._watches.values()

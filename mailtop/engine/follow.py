@@ -70,10 +70,13 @@ class Follower(Generic[Batch]):
         threading.Thread(
             target=self._pump, args=(source, loop, done), name=f"follow-{self.target.name}", daemon=True
         ).start()
-        await asyncio.wait((done,), timeout=QUIET_AFTER)
-        if not done.done() and self.state.health is not Health.OK:
-            self._say(Health.OK, "")  # followed, and nothing said yet: a quiet log is no failure
-        await done
+        try:
+            await asyncio.wait((done,), timeout=QUIET_AFTER)
+            if not done.done() and self.state.health is not Health.OK:
+                self._say(Health.OK, "")  # followed, and nothing said yet: a quiet log is no failure
+            await done
+        finally:
+            done.cancel()
 
     def _pump(self, source: Source, loop: asyncio.AbstractEventLoop, done: asyncio.Future[None]) -> None:
         """In the thread: read, parse, hand over, and wait until the loop has taken it: that bounds the memory."""

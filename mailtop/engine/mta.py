@@ -12,7 +12,7 @@ from mailtop.ledger.book import Ledger
 from mailtop.ledger.hops import HOPS, HopRules
 from mailtop.ledger.queue import QueueBook
 from mailtop.model.ask import Chunk
-from mailtop.model.mail import Queue, QueueEntry, QueueId
+from mailtop.model.mail import Queue, QueueEntry
 from mailtop.model.operation import Fate, Outcome
 from mailtop.model.sample import Fact, Sample
 from mailtop.model.snapshot import Cause, Health, LogState, PageAsk, ProbeState, QueueState, Reading, Shape
@@ -28,6 +28,7 @@ LATELY = 600.0
 UNDECIDED = 1300.0  # seconds: no delivery takes longer (smtp_data_done_timeout 600, twice, and a little)
 BACKLOG = 5.0  # seconds behind: a log that is still being read back has no rate of now
 SHOWN = (Queue.INCOMING, Queue.ACTIVE, Queue.DEFERRED, Queue.HOLD, Queue.CORRUPT, Queue.MAILDROP)
+QUIET = 1.5  # seconds without a piece of the log
 _COUNTED = {Queue.DEFERRED: "postfix_deferred", Queue.HOLD: "postfix_deferred"}  # which probe counts a directory
 _ROLE_HOPS = {Role.FILTER: Hop.FILTER, Role.IMAP: Hop.MAILBOX, Role.ARCHIVE: Hop.ARCHIVE}
 
@@ -47,6 +48,7 @@ class Mta:
         self.facts: dict[str, str] = {}
         self.log_at = 0.0
         self.behind = inf
+        self._fed_at = 0.0
         self.version = 0
         self._archive_domains = rules.archive_domains
         self._roles = roles
@@ -62,6 +64,7 @@ class Mta:
         """Enter a piece of the log."""
         self.book.feed(batch)
         self.behind = now - chunk.stamp
+        self._fed_at = now
         for row in range(len(HOPS)):
             self._tried[row] = max(self._tried[row], self._last_try(row, batch))
         self._count(max(self.book.last_at, chunk.stamp))
@@ -70,7 +73,8 @@ class Mta:
     def follows(self, now: float) -> None:
         """The log is followed and says nothing: that is known until now."""
         self.log_at = now
-        self.behind = 0.0 if self.behind is inf else self.behind
+        if now - self._fed_at > QUIET:  # nothing more comes: what there was has been read, however old it is
+            self.behind = 0.0
         if self.behind < BACKLOG:
             self._count(now)
 
@@ -146,21 +150,24 @@ class Mta:
         listing = self.queue.listing
         return ("listing", listing.at) if listing is not None else ("log", self.log_at)
 
-    def decide(self, number: QueueId, after: float) -> Outcome | None:
+    def decide(self, outcome: Outcome, after: float) -> Outcome | None:
         """What became of a message since an act: from the log, then from a listing taken after it."""
+        number, listing = outcome.id, self.queue.listing
         last = self.book.fate(number, after)
-        listing = self.queue.listing
-        entry = self.queue.entry(number) if listing is not None and listing.at > after else None
         if self.book.removed(number, after):
             said = last.reason if last is not None else Foreign(b"removed from the queue")
             return Outcome(number, Fate.DELIVERED if last is not None and last.status == "sent" else Fate.GONE, said)
         if listing is None or listing.at <= after:
             return None
+        entry = self.queue.entry(number)
         if entry is None:
             return Outcome(number, Fate.GONE, Foreign(b"not in the queue any more"))
+        if last is not None and last.status == "sent" and not entry.recipients:
+            return Outcome(number, Fate.DELIVERED, Foreign(b"left all the same; its empty file stays on hold"))
+        if outcome.fate is Fate.UNKNOWN:  # never read back: what the listing shows is what was done
+            said = Foreign(b"found in " + entry.queue.encode())
+            return Outcome(number, Fate.DONE if entry.queue is Queue.HOLD else Fate.REFUSED, said)
         if entry.queue is Queue.HOLD and (last is not None or listing.at - after > UNDECIDED):
-            if last is not None and last.status == "sent" and not entry.recipients:
-                return Outcome(number, Fate.DELIVERED, Foreign(b"left all the same; its empty file stays on hold"))
             return Outcome(number, Fate.DONE, last.reason if last is not None else Foreign(b""))
         return None
 

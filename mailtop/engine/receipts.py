@@ -16,8 +16,8 @@ from mailtop.model.text import Foreign
 REMEMBERED = 86_400.0  # seconds: an older act is history, in the audit file, and not to be taken back
 SHOWN = 50  # receipts a face is given
 
-Decide = Callable[[str, QueueId, float], Outcome | None]
-"""Asks queue and log of a target what became of an id after a time; None while nothing has decided it."""
+Decide = Callable[[str, Outcome, float], Outcome | None]
+"""Asks queue and log of a target what became of a message after a time; None while nothing has decided it."""
 
 
 class Receipts:
@@ -70,7 +70,7 @@ class Receipts:
     def _settled(self, receipt: Receipt, outcome: Outcome, decide: Decide) -> Outcome:
         if not is_open(outcome):
             return outcome
-        return decide(receipt.target, outcome.id, receipt.at) or outcome
+        return decide(receipt.target, outcome, receipt.at) or outcome
 
     def _mark_undone(self, number: str) -> None:
         receipt = self._receipts.get(number)

@@ -105,8 +105,8 @@ class Watch:
         while True:
             await self.link.wait_up()
             generation = self.link.generation
+            self._wake.clear()  # what is asked for from here on wants an answer newer than this one
             await self.discover()
-            self._wake.clear()
             denied = self.discovery.health is Health.DENIED
             while not await within(self._wake, discovery.EVERY):
                 if not denied or self.link.generation != generation:

@@ -7,6 +7,7 @@ import asyncio
 from mailtop.engine.console import Console
 from mailtop.model.snapshot import HostState, Link, Snapshot
 
+LISTING = "postfix_listing"
 WITHIN = 30.0  # seconds; then what there is has to do, and what is missing says so itself
 
 
@@ -27,7 +28,7 @@ async def first_reading(console: Console, *, listing: bool = False, within: floa
                     if queue.target not in asked:
                         asked.add(queue.target)
                         await console.refresh(queue.target, "listing")
-                if not listing or all(queue.listed_at or queue.note for queue in snapshot.queues):
+                if not listing or all(probe.tried for probe in snapshot.probes if probe.probe == LISTING):
                     return snapshot
     except TimeoutError:
         if newest is None:
@@ -40,7 +41,11 @@ def _complete(snapshot: Snapshot) -> bool:
     up = {host.name for host in snapshot.hosts if host.link is Link.UP}
     return (
         all(_settled(host) for host in snapshot.hosts)
-        and all(probe.tried for probe in snapshot.probes if probe.target.partition("/")[0] in up)
+        and all(
+            probe.tried
+            for probe in snapshot.probes
+            if probe.target.partition("/")[0] in up and probe.probe != LISTING  # which may wait to be asked for
+        )
         and all(
             log.last_at or log.note != "not read yet" for log in snapshot.logs if log.target.partition("/")[0] in up
         )
