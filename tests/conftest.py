@@ -1,5 +1,5 @@
-"""What every test may use."""
+"""What every test may use: the lab's fixtures, and `--lab=auto|require|skip`."""
 
 from __future__ import annotations
 
-pytest_plugins: list[str] = []
+pytest_plugins: list[str] = ["maillab.plugin"]

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
+from mailtop import __version__
 from mailtop.config import HostSettings, Settings
 from mailtop.derive.hops import hop_states
 from mailtop.engine import pages
@@ -23,7 +24,7 @@ from mailtop.engine.mta import Mta
 from mailtop.engine.playing import Playing
 from mailtop.engine.process import Setup
 from mailtop.engine.receipts import Receipts
-from mailtop.engine.sources import live
+from mailtop.engine.sources import live, recorded
 from mailtop.engine.watch import Watch
 from mailtop.ledger.counts import counts
 from mailtop.metrics.store import Store
@@ -39,6 +40,7 @@ from mailtop.parse.stamp import Stamps
 from mailtop.probe import Found, Probe, probes
 from mailtop.probe.postfix_listing import COST
 from mailtop.probe.postfix_listing import PROBE as LISTING
+from mailtop.transport.recording import SCHEMA, Header, Tape
 from mailtop.transport.replay import Due, Replay
 
 _log = logging.getLogger(__name__)
@@ -57,13 +59,15 @@ class Engine:
         audit: Path,
         read_only: bool = False,
         playing: Playing | None = None,
+        tape: Tape | None = None,
     ) -> None:
-        """`sources`: what makes the source of each host of `settings.hosts`."""
+        """`sources`: what makes the source of each host of `settings.hosts`; `tape`: a recording to write."""
         self._settings = settings
         self._sources = sources
         self._clock = clock
         self._operator = operator
         self._playing = playing
+        self._tape = tape
         self._read_only = read_only or playing is not None
         log = AuditLog(audit)
         self._executor = Executor(self._linked, log, Receipts(log, clock.now()), clock, read_only=self._read_only)
@@ -87,10 +91,13 @@ class Engine:
         if setup.recording:
             playing = Playing(Path(setup.recording), setup.speed)
             return cls._of_recording(setup, playing, audit)
-        hosts = setup.settings.hosts
-        sources = {name: live(name, host) for name, host in hosts.items()}
-        clock = SystemClock()
-        return cls(setup.settings, sources, clock, operator=setup.operator, audit=audit, read_only=setup.read_only)
+        settings, clock, tape = setup.settings, SystemClock(), None
+        sources = {name: live(name, host) for name, host in settings.hosts.items()}
+        if setup.record_to:
+            header = Header(SCHEMA, __version__, clock.now(), _platform(settings), tuple(settings.hosts))
+            tape = Tape(Path(setup.record_to), header)
+            sources = {name: recorded(name, make, tape.write, clock.now) for name, make in sources.items()}
+        return cls(settings, sources, clock, operator=setup.operator, audit=audit, read_only=setup.read_only, tape=tape)
 
     @classmethod
     def _of_recording(cls, setup: Setup, playing: Playing, audit: Path) -> Engine:
@@ -143,6 +150,8 @@ class Engine:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await asyncio.gather(*(watch.close() for watch in self._watches.values()))
+        if self._tape is not None:
+            await asyncio.to_thread(self._tape.close)
         async with self._changed:
             self._changed.notify_all()
 
@@ -245,7 +254,7 @@ class Engine:
         return Snapshot(
             self._seq,
             now,
-            self._settings.platform.name or ", ".join(self._settings.hosts),
+            _platform(self._settings),
             self._settings.platform.colour,
             hosts=tuple(watch.link.state for watch in watches),
             targets=tuple(state for watch in watches for state in watch.targets.values()),
@@ -261,6 +270,7 @@ class Engine:
             read_only=self._read_only,
             unlocked_until=self._executor.unlocked_until if self._executor.unlocked else 0.0,
             replay=self._playing.speed if self._playing is not None else 0.0,
+            recording=self._tape is not None and not self._tape.failed,
             paused=self._paused,
         )
 
@@ -364,3 +374,7 @@ class Engine:
         if watch is None or name not in watch.targets:
             raise Refused(name, "is no target that mailtop knows", "see mailtop snapshot for those it found")
         return watch.link, Target(host, container, watch.targets[name].roles)
+
+
+def _platform(settings: Settings) -> str:
+    return settings.platform.name or ", ".join(settings.hosts)

@@ -8,6 +8,8 @@ from pathlib import Path
 
 from mailtop.config import HostSettings
 from mailtop.model.ask import Source
+from mailtop.transport.record import Recorder
+from mailtop.transport.recording import Entry
 
 
 def live(name: str, settings: HostSettings) -> Callable[[], Source]:
@@ -29,3 +31,10 @@ def live(name: str, settings: HostSettings) -> Callable[[], Source]:
         return LiveHost(Ssh(name, options), settings.docker, UnixAddress(settings.docker_socket))
 
     return make
+
+
+def recorded(
+    name: str, make: Callable[[], Source], write: Callable[[Entry], None], now: Callable[[], float]
+) -> Callable[[], Source]:
+    """Return what makes the same source, with all that it says written down. `now`: seconds since the epoch."""
+    return lambda: Recorder(make(), name, write, now)

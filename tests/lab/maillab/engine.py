@@ -2,14 +2,16 @@
 
 import json
 import subprocess
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from maillab.errors import LabError, NoEngine
+from maillab.errors import LabError, NoEngineError
 
 LAB = "mailtop.lab"  # label: this container belongs to the lab
 FINGERPRINT = "mailtop.lab.fingerprint"  # label: hash of all that the container was made from
+
+WAKING = {"paused": "unpause", "exited": "start", "created": "start"}
 
 
 @dataclass(frozen=True)
@@ -35,7 +37,9 @@ class Engine:
     def argv(self, *arguments: str) -> list[str]:
         return [*self.through, "docker", *arguments]
 
-    def try_run(self, *arguments: str, stdin: str | None = None, timeout: float = 120) -> subprocess.CompletedProcess[str]:
+    def try_run(
+        self, *arguments: str, stdin: str | None = None, timeout: float = 120
+    ) -> subprocess.CompletedProcess[str]:
         """Run one docker command and return whatever came of it; only a timeout raises."""
         try:
             return subprocess.run(
@@ -51,7 +55,7 @@ class Engine:
         except subprocess.TimeoutExpired as error:
             raise LabError(f"docker {' '.join(arguments[:3])}: no answer within {timeout:.0f} s") from error
         except FileNotFoundError as error:
-            raise NoEngine(f"{error.filename} is not installed; apt-get install docker.io") from error
+            raise NoEngineError(f"{error.filename} is not installed; apt-get install docker.io") from error
 
     def run(self, *arguments: str, stdin: str | None = None, timeout: float = 120) -> str:
         """Run one docker command and return its standard output; LabError when it fails."""
@@ -77,6 +81,11 @@ class Engine:
         listing = self.run("ps", "--all", "--no-trunc", "--filter", f"label={LAB}", "--format", "{{json .}}")
         return {found.name: found for found in map(_found, listing.splitlines())}
 
+    def starts(self) -> str:
+        """When each of the lab's containers was started, a line each: what changes whenever one restarts."""
+        names = sorted(self.containers())
+        return self.run("inspect", "--format", "{{.Name}} {{.State.StartedAt}}", *names) if names else ""
+
     def inspect(self, kind: str, name: str) -> dict[str, Any] | None:
         """What the Engine knows of a container, image, network or volume; None if there is none."""
         done = self.try_run(kind, "inspect", name)
@@ -85,9 +94,12 @@ class Engine:
         answer: list[dict[str, Any]] = json.loads(done.stdout)
         return answer[0]
 
-    def pid(self, container: str) -> int:
-        """The process id, on the Engine's own machine, of the container's first process."""
-        return int(self.run("inspect", "--format", "{{.State.Pid}}", container))
+    def wake(self, besides: Collection[str] = ()) -> list[str]:
+        """Start or unpause the lab's containers that do not run, besides some; the names of those woken."""
+        asleep = [found for name, found in self.containers().items() if found.state in WAKING and name not in besides]
+        for found in asleep:
+            self.run(WAKING[found.state], found.name)
+        return [found.name for found in asleep]
 
     def remove(self, containers: Iterable[str]) -> None:
         names = list(containers)
@@ -97,9 +109,5 @@ class Engine:
 
 def _found(line: str) -> Found:
     row: dict[str, str] = json.loads(line)
-    labels = dict(pair.partition("=")[::2] for pair in _label_pairs(row["Labels"]))
+    labels = dict(pair.partition("=")[::2] for pair in row["Labels"].split(","))
     return Found(row["Names"], row["State"], labels)
-
-
-def _label_pairs(text: str) -> Sequence[str]:
-    return [pair for pair in text.split(",") if "=" in pair]

@@ -5,5 +5,5 @@ class LabError(Exception):
     """The lab could not do what it was asked; the message names the thing and the reason."""
 
 
-class NoEngine(LabError):
+class NoEngineError(LabError):
     """No Docker Engine answers, so there can be no lab on this machine."""

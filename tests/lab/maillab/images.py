@@ -98,7 +98,11 @@ def _debootstrap(engine: Engine, suite: str) -> None:
         root = Path(folder, suite)
         mirror = next(source.uri for source in sources if not source.suite.endswith("-security"))
         made = subprocess.run(
-            [*DEBOOTSTRAP, suite, str(root), mirror], capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False
+            [*DEBOOTSTRAP, suite, str(root), mirror],
+            capture_output=True,
+            text=True,
+            stdin=subprocess.DEVNULL,
+            check=False,
         )
         if made.returncode:
             raise LabError(f"debootstrap {suite} from {mirror} failed:\n" + "\n".join(made.stdout.splitlines()[-10:]))
@@ -107,7 +111,9 @@ def _debootstrap(engine: Engine, suite: str) -> None:
         unwanted = ("./var/cache/apt/archives/*.deb", "./var/lib/apt/lists/*", "./proc/*", "./sys/*")
         tar = ["tar", "--create", f"--directory={root}", *(f"--exclude={path}" for path in unwanted), "."]
         with subprocess.Popen(tar, stdout=subprocess.PIPE) as packed:
-            subprocess.run(engine.argv("import", "-", tag(suite)), stdin=packed.stdout, stdout=subprocess.DEVNULL, check=True)
+            subprocess.run(
+                engine.argv("import", "-", tag(suite)), stdin=packed.stdout, stdout=subprocess.DEVNULL, check=True
+            )
 
 
 def _sources_list(suite: str, sources: list[AptSource]) -> Iterator[str]:
