@@ -38,7 +38,8 @@ STUCK = 120.0
 """Seconds in the active queue after which a message without a reason waits for an answer that does not come."""
 
 RETRY = 300.0
-"""Seconds before which Postfix tries no message again (its default minimal_backoff_time)."""
+"""Seconds before which Postfix tries no message again (its default minimal_backoff_time): active now and active less
+than that ago is one and the same attempt."""
 
 WINDOW = 600.0
 """Seconds over which growth is counted."""
@@ -57,6 +58,8 @@ COLUMNS = (
     "code",
 )
 
+_FILTER = b"(filter)"
+
 _OWN = 100  # messages that earn a next hop a row of its own …
 _SHARE = 20  # … or this part (1/20) of its reason
 _MOST = 20  # next hops of one reason with a row of their own
@@ -69,6 +72,14 @@ HopOf = Callable[[QueueId], Hop | None]
 
 HopAt = Callable[[bytes], Hop | None]
 """Which hop a next hop's name is (`amavis` → filter), as far as the topology knows it."""
+
+
+_WITHOUT_REASON = {
+    Queue.MAILDROP: NOT_YET_ACTIVE,
+    Queue.INCOMING: NOT_YET_ACTIVE,
+    Queue.ACTIVE: IN_DELIVERY,
+    Queue.HOLD: ON_HOLD,
+}
 
 
 class _Name(NamedTuple):
@@ -120,7 +131,8 @@ class Waiting:
         self._names: dict[str, _Name] = {}
         self._first: dict[_Name, tuple[float, float]] = {}  # first and last seen
         self._past: deque[_Past] = deque()
-        self._active_since: dict[bytes, float] = {}
+        self._active_since: dict[bytes, float] = {}  # of the last listing, taken at …
+        self._active_at = 0.0
         self._listing: Listing | None = None
         self._groups: dict[_Name, _Group] = {}
         self._cell_name: list[_Name] = []
@@ -184,7 +196,7 @@ class Waiting:
     def _read(self, listing: Listing, hop_of: HopOf | None) -> None:
         """Group a fresh listing."""
         self._listing = listing
-        raw = [self._raw_name(listing, number) for number in range(len(listing.cells))]
+        raw = self._raw_names(listing)
         counts = Counter(listing.cell)
         names = self._gathered(raw, counts)
         groups: dict[_Name, _Group] = {}
@@ -207,17 +219,24 @@ class Waiting:
         self._groups = groups
         self._remember(listing)
 
-    def _raw_name(self, listing: Listing, number: int) -> _Name:
-        cell = listing.cells[number]
-        queue, text, domain = QUEUES[cell.queue], listing.reasons[cell.reason], listing.domains[cell.domain]
-        if text:
-            reason = normalise(text)
-            return _Name(reason.text, site(reason.next_hop) or domain)
-        if queue in (Queue.INCOMING, Queue.MAILDROP):
-            return _Name(NOT_YET_ACTIVE)
-        if queue is Queue.ACTIVE:
-            return _Name(IN_DELIVERY, domain)
-        return _Name(ON_HOLD if queue is Queue.HOLD else NO_REASON, domain)
+    @staticmethod
+    def _raw_names(listing: Listing) -> list[_Name]:
+        """Return what each cell waits for, before small next hops are gathered. Equal names are one object."""
+        reasons = [normalise(text) for text in listing.reasons]
+        sites = [site(reason.next_hop) for reason in reasons]
+        same: dict[tuple[Foreign, bytes], _Name] = {}
+        names: list[_Name] = []
+        for cell in listing.cells:
+            reason, next_hop = reasons[cell.reason].text, sites[cell.reason] or listing.domains[cell.domain]
+            if not reason:
+                queue = QUEUES[cell.queue]
+                reason = _WITHOUT_REASON.get(queue, NO_REASON)
+                next_hop = b"" if queue in (Queue.INCOMING, Queue.MAILDROP) else next_hop
+            name = same.get((reason, next_hop))
+            if name is None:
+                name = same[reason, next_hop] = _Name(reason, next_hop)
+            names.append(name)
+        return names
 
     def _gathered(self, raw: list[_Name], counts: Counter[int]) -> list[_Name]:
         """Return each cell's row: its own next hop's, or the one that gathers its reason's small ones."""
@@ -239,31 +258,37 @@ class Waiting:
             ]
             own.update(names if len(names) - len(large) <= _FEW else large)
         self._own = own
-        return [name if name in own else _Name(name.reason) for name in raw]
+        rest = {reason: _Name(reason) for reason in by_reason}
+        return [name if name in own else rest[name.reason] for name in raw]
 
     def _in_delivery(self, listing: Listing, groups: dict[_Name, _Group], hop_of: HopOf | None) -> None:
         """Group active messages one by one: only their id tells whether they are in front of the filter or behind."""
         code = QUEUES.index(Queue.ACTIVE)
         rows = compress(range(len(listing)), spread(bytes(cell.queue == code for cell in listing.cells), listing.cell))
+        watched = self._active_since if listing.at - self._active_at < RETRY else {}
         since: dict[bytes, float] = {}
+        known: dict[tuple[int, bool, Hop | None], tuple[_Name, _Group]] = {}
         self._active_name = {}
         for row in rows:
-            key = listing.ids[row]
+            key, arrival, cell = listing.ids[row], listing.arrival[row], listing.cell[row]
             hop = hop_of(QueueId(key.decode("ascii"))) if hop_of else None
-            since[key] = self._active_since.get(key) or self._began(listing.at, listing.arrival[row], hop)
-            stuck = listing.at - since[key] >= STUCK
-            reason = NO_ANSWER if stuck else IN_DELIVERY
-            planned = self._cell_name[listing.cell[row]]
-            name = _Name(reason, b"(filter)" if hop is Hop.FILTER else planned.next_hop)
-            self._active_name[row] = name
-            group = groups.get(name) or groups.setdefault(name, _Group(stuck=stuck))
-            group.next_hops.add(name.next_hop or listing.domains[listing.cells[listing.cell[row]].domain])
+            began = since[key] = watched.get(key) or self._began(listing.at, arrival, hop)
+            kind = (cell, listing.at - began >= STUCK, hop)
+            found = known.get(kind)
+            if found is None:
+                next_hop = _FILTER if hop is Hop.FILTER else self._cell_name[cell].next_hop
+                name = _Name(NO_ANSWER if kind[1] else IN_DELIVERY, next_hop)
+                group = groups.get(name) or groups.setdefault(name, _Group(stuck=kind[1]))
+                group.next_hops.add(next_hop or listing.domains[listing.cells[cell].domain])
+                found = known[kind] = (name, group)
+            self._active_name[row], group = found
             group.by_queue[code] += 1
-            group.oldest = min(group.oldest, listing.arrival[row])
-            group.recent += listing.arrival[row] >= listing.at - WINDOW
+            if arrival < group.oldest:
+                group.oldest = arrival
+            group.recent += arrival >= listing.at - WINDOW
             if hop is not None:
                 group.hops[hop] += 1
-        self._active_since = since
+        self._active_since, self._active_at = since, listing.at
 
     def _began(self, at: float, arrival: int, hop: Hop | None) -> float:
         """Since when a message seen active for the first time is active, as far as its arrival proves it.
@@ -455,8 +480,8 @@ def _oldest(listing: Listing) -> list[int]:
 
 def _recent(listing: Listing) -> Counter[int]:
     """Return how many messages of each cell arrived within the window."""
-    since = listing.at - WINDOW
-    return Counter(compress(listing.cell, [arrival >= since for arrival in listing.arrival]))
+    since = int(listing.at - WINDOW)
+    return Counter(compress(listing.cell, bytes(map(since.__le__, listing.arrival))))
 
 
 def _of_senders(listing: Listing, senders: set[bytes]) -> Mask:
