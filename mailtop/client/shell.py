@@ -199,7 +199,8 @@ class _Exchange:
         line = _LINE % {b"prelude": prelude, b"mark": self._mark, b"program": program, b"then": then}
         stdout, stderr = self._stdout, self._stderr
         try:
-            self._channel.send(line, self._deadline.left())
+            with contextlib.suppress(LinkLost):  # a login that has ended has said why, and reading tells
+                self._channel.send(line, self._deadline.left())
             while not (stdout.ended and stderr.ended) and not (stdout.cut or stderr.cut):
                 self._read()
                 if isinstance(self._ask, Put) and not self._feeder and stdout.begun and stderr.begun:

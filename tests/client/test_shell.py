@@ -26,6 +26,7 @@ SHELLS = {
     "busybox": "exec busybox sh",
     "bash as sh": "exec -a sh bash",
 }
+FOREVER = str(100_000 + os.getpid())  # seconds that no other test, on another core, sleeps
 WORDS = st.lists(st.binary(max_size=30).map(lambda word: word.replace(b"\0", b"").decode("utf-8", "surrogateescape")))
 
 
@@ -149,8 +150,8 @@ def test_a_missing_program_says_so(shell: Shell) -> None:
 
 def test_a_program_that_takes_too_long_is_ended_there(shell: Shell) -> None:
     with pytest.raises(TimedOut, match=r"sleep: no answer within 0.2 s; it was ended there"):
-        shell.run(Command(("sleep", "61234"), timeout=0.2))
-    assert not running("sleep\x0061234")
+        shell.run(Command(("sleep", FOREVER), timeout=0.2))
+    assert not running(f"sleep\0{FOREVER}\0")
     assert shell.run(Command(("echo", "alive"))).stdout == b"alive\n"
 
 
@@ -203,6 +204,13 @@ def test_a_login_that_may_run_nothing_says_what_it_said(local: Local) -> None:
         shell.run(Command(("echo", "PONG")))
 
 
+def test_a_login_that_ended_before_it_was_asked_is_heard_too(local: Local) -> None:
+    channel = local.open("echo This account is currently not available.")
+    channel.exit_status(5)
+    with pytest.raises(Missing, match="currently not available"):
+        Shell(lambda: channel).run(Command(("echo", "PONG")))
+
+
 def test_what_a_background_child_says_later_spoils_one_answer_only(local: Local, tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "gate")
     opener = Opener(local)
@@ -230,9 +238,9 @@ def test_closing_wakes_who_waits_and_kills_what_runs(local: Local) -> None:
     closer = threading.Timer(0.2, shell.close)
     closer.start()
     with pytest.raises(LinkLost):
-        shell.run(Command(("sleep", "61237"), timeout=60))
+        shell.run(Command(("sleep", FOREVER), timeout=60))
     closer.join()
-    assert not running("sleep\x0061237")
+    assert not running(f"sleep\0{FOREVER}\0")
     with pytest.raises(LinkLost):
         shell.run(Command(("true",)))
 
@@ -310,8 +318,8 @@ def test_run_once_gives_a_login_shell_one_constant(local: Local) -> None:
 
 def test_run_once_ends_what_takes_too_long(local: Local) -> None:
     with pytest.raises(TimedOut):
-        run_once(local.open, Put(("sleep", "61238"), timeout=0.2))
-    assert not running("sleep\x0061238")
+        run_once(local.open, Put(("sleep", FOREVER), timeout=0.2))
+    assert not running(f"sleep\0{FOREVER}\0")
 
 
 def test_quoting_has_one_shape() -> None:

@@ -14,6 +14,8 @@ from mailtop.model.errors import Denied, LinkLost, Missing, TimedOut
 from mailtop.transport import TcpAddress, Transport, UnixAddress
 from mailtop.transport.local import Local
 
+FOREVER = str(100_000 + os.getpid())  # seconds that no other test, on another core, sleeps
+
 
 @pytest.fixture
 def local() -> Iterator[Local]:
@@ -64,13 +66,13 @@ def test_a_program_that_has_ended_takes_no_input(local: Local) -> None:
 
 
 def test_closing_kills_the_whole_session_and_wakes_its_reader(local: Local) -> None:
-    channel = local.open("timeout 61241 sleep 61241 & sleep 61242")
+    channel = local.open(f"timeout {FOREVER} sleep {FOREVER} & sleep {FOREVER}")
     closer = threading.Timer(0.2, local.close)
     closer.start()
     with pytest.raises(LinkLost):
         channel.read(30)
     closer.join()
-    assert not [path for path in Path("/proc").glob("[0-9]*/cmdline") if b"6124" in _words(path)]
+    assert not [path for path in Path("/proc").glob("[0-9]*/cmdline") if FOREVER.encode() in _words(path)]
     with pytest.raises(LinkLost):
         channel.read(1)
     with pytest.raises(LinkLost):
