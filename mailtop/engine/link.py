@@ -6,6 +6,8 @@ import asyncio
 import random
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import Any, cast
 
 from mailtop.engine.clock import Clock, within
 from mailtop.model.ask import Answer, Asking, Command, Engine, Put, Source, Yields
@@ -16,6 +18,7 @@ from mailtop.model.snapshot import Link as LinkState
 CONNECT_WITHIN = 20.0
 SILENT_AFTER = 3  # so many deadlines in a row, from whatever ask, and the host itself is called silent
 GRACE = 3.0  # what a client may take beyond an ask's own deadline before we stop waiting for its thread
+LONG_READ = 1 << 16  # bytes of an answer; a longer one is read off the loop
 THREADS = 12  # asks under way at once; each frees its thread by its own deadline
 
 
@@ -182,18 +185,32 @@ class Link:
 
 
 async def drive(asking: Asking[Yields], link: Link, container: str, by: str) -> Yields:
-    """Carry a conversation: put its asks to the host, send back answers, throw in failures; return its result."""
+    """Carry a conversation: put its asks to the host, send back answers, throw in failures; return its result.
+
+    An answer that takes long to read is read in a thread: a million queue lines would stop the loop for seconds.
+    """
+    said: Callable[[], Command | Engine] = partial(next, asking)
+    size = 0
     try:
-        ask = next(asking)
         while True:
+            ask, result = await asyncio.to_thread(_heard, said) if size > LONG_READ else _heard(said)
+            if ask is None:
+                (found,) = result
+                return cast(Yields, found)
+            size = 0
             try:
                 answer = await link.ask(container, ask, by)
             except AskFailed as error:
-                ask = asking.throw(error)
+                said = partial(asking.throw, error)
             else:
-                ask = asking.send(answer)
-    except StopIteration as stop:
-        result: Yields = stop.value
-        return result
+                said, size = partial(asking.send, answer), len(answer.stdout)
     finally:
         asking.close()
+
+
+def _heard(said: Callable[[], Command | Engine]) -> tuple[Command | Engine | None, tuple[Any, ...]]:
+    """Let a conversation go on: its next ask, or None and its result."""
+    try:
+        return said(), ()
+    except StopIteration as stop:
+        return None, (stop.value,)

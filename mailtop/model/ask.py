@@ -94,16 +94,19 @@ class Answer(Struct, frozen=True):
     cut: bool = False
 
     def ok(self, thing: str, remedy: str = "") -> bytes:
-        """Return stdout, or raise what the exit status means; `thing` names the program in the message."""
+        """Return stdout, or raise what the exit status means.
+
+        `thing` names the program in the message, `remedy` says what gives the right where that is what is missing.
+        """
         if self.exit == 0:
             return self.stdout
         words = (self.stderr.strip() or self.stdout.strip()).splitlines()
         said: bytes = words[-1] if words else b"said nothing"
         if self.exit in (126, 127) or b"executable file not found" in self.stdout:
-            raise Missing(thing, Foreign(said), remedy)
+            raise Missing(thing, Foreign(said))
         if b"ermission denied" in said or b"not permitted" in said or b"not authorized" in said.lower():
             raise Denied(thing, Foreign(said), remedy)
-        raise CommandFailed(thing, Foreign(said + b" (exit %d)" % self.exit), remedy)
+        raise CommandFailed(thing, Foreign(said + b" (exit %d)" % self.exit))
 
 
 class Chunk(Struct, frozen=True):
