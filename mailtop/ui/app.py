@@ -21,15 +21,17 @@ from mailtop.model.plugin import plugins
 from mailtop.model.snapshot import Health, Question
 from mailtop.ui import messages, tty
 from mailtop.ui.acting import Acting
+from mailtop.ui.bindings import shipped_actions, tables
 from mailtop.ui.canvas import Canvas
 from mailtop.ui.commands import FIXED, Command, complete, parse
 from mailtop.ui.feed import Feed
 from mailtop.ui.frame import framed, key_line, prompt_line
-from mailtop.ui.ink import Line, text
-from mailtop.ui.keys import FRAME, SHEET, Bound, Keymap, pressed, spelled
+from mailtop.ui.helping import help_lines
+from mailtop.ui.ink import Line
+from mailtop.ui.keys import FRAME, Bound, Keymap, pressed
 from mailtop.ui.output import write_lines, write_rows
 from mailtop.ui.prompt import Prompt
-from mailtop.ui.sheets import choice, preview, receipt
+from mailtop.ui.sheets import preview, receipt
 from mailtop.ui.sheets.choice import Choice, Option
 from mailtop.ui.sheets.words import Words
 from mailtop.ui.theme import Styles, load, theme_names
@@ -67,10 +69,10 @@ class MailtopApp(App[int], inherit_bindings=False):
         """Raises ConfigError for a theme that is not there, and for keys that clash."""
         self._no_colour = "NO_COLOR" in os.environ if no_colour is None else no_colour
         super().__init__(ansi_color=True)
-        acts = tuple(_shipped_actions() if actions is None else actions)
+        acts = tuple(shipped_actions() if actions is None else actions)
         self._engine = console
         self._screens = sorted(plugins("mailtop.ui.screens", Screen), key=lambda screen: "1234567890".index(screen.key))
-        self._keys = Keymap(_tables(self._screens, acts, read_only), keys or {})
+        self._keys = Keymap(tables(self._screens, acts, read_only), keys or {})
         self._views: dict[str, View] = {}
         self._here = self._screens[0]
         self._sheets: list[Sheet] = []
@@ -166,6 +168,7 @@ class MailtopApp(App[int], inherit_bindings=False):
     def press(self, key: str, character: str | None) -> None:
         """One key: to what is being typed, else to the top sheet, else to the screen or the frame."""
         self._touched = True
+        self._feed.again()
         self._stay_unlocked()
         if self._prompt is not None:
             prompt = self._prompt
@@ -450,13 +453,13 @@ class MailtopApp(App[int], inherit_bindings=False):
         self._ask(self._engine.answer(question.id, words))
 
     async def _write(self, message: messages.WriteOut) -> None:
+        name = message.path.rpartition("/")[2]
         if message.ask is None:
             number = await write_lines(message.path, message.lines)
         else:
-            number = await write_rows(
-                message.path, self._engine, message.ask, lambda at, of: self.say(f"{message.path}: {at} of {of} rows")
-            )
-        self.say(f"{message.path}: {number} rows written")
+            progress = lambda at, of: self.say(f"{name}: {at} of {of} rows")  # noqa: E731
+            number = await write_rows(message.path, self._engine, message.ask, progress)
+        self.say(f"{name}: {number} rows written")
 
     def _ask(self, asking: Coroutine[Any, Any, None]) -> None:
         self._start(self._asked(asking))
@@ -479,53 +482,3 @@ class MailtopApp(App[int], inherit_bindings=False):
         if error is not None:  # a bug: end, and let `run` raise it
             self._bug = error
             self.exit(1)
-
-
-def help_lines(title: str, table: Sequence[Bound], commands: Sequence[Command]) -> list[Line]:
-    """The help of a screen, derived from its keys: first what is its own, then what is the same everywhere."""
-    frame = {bound.id for bound in FRAME}
-    own = [bound for bound in table if bound.id not in frame]
-    everywhere = [bound for bound in table if bound.id in frame]
-    lines: list[Line] = [text(title, "title"), *map(_help_line, own), (), text("Everywhere", "title")]
-    lines += [_help_line(bound) for bound in everywhere]
-    lines += [(), text("Commands", "title")]
-    for command in commands:
-        lines.append((("  ", "text"), (f"{f':{command.name} {command.takes}':<18}", "key"), (command.help, "text")))
-    return lines
-
-
-def _help_line(bound: Bound) -> Line:
-    keys = " ".join(spelled(key) for key in (bound.key, *bound.also))
-    return (
-        ("  ", "text"),
-        (f"{keys:<10}", "key"),
-        (bound.help, "dim" if bound.help.startswith("comes later") else "text"),
-    )
-
-
-def _shipped_actions() -> Sequence[Act]:
-    from mailtop.action import ACTIONS
-
-    return ACTIONS
-
-
-def _tables(screens: Sequence[Screen], acts: Sequence[Act], read_only: bool) -> dict[str, list[Bound]]:
-    """Every place's keys. Read-only, what acts is not bound at all."""
-    numbers = [Bound(f"screen.{s.name}", s.key, "", s.summary or s.title, "do_go", argument=s.name) for s in screens]
-    tables = {screen.name: [*FRAME, *numbers, *screen.keys] for screen in screens}
-    tables["queue"] = _with_short_ways(tables["queue"], acts)
-    tables |= {"words": list(SHEET), "choice": list(choice.KEYS)}
-    tables |= {"preview": list(preview.KEYS), "receipt": list(receipt.KEYS)}
-    return {place: [bound for bound in table if not (read_only and bound.act)] for place, table in tables.items()}
-
-
-def _with_short_ways(table: Sequence[Bound], acts: Sequence[Act]) -> list[Bound]:
-    """The acts that have a letter, beside the menu they are short ways into."""
-    place = next(index for index, bound in enumerate(table) if bound.id == "queue.acts") + 1
-    short = [_short_way(act) for act in acts if act.letter]
-    return [*table[:place], *short, *table[place:]]
-
-
-def _short_way(act: Act) -> Bound:
-    words = act.label.lower()
-    return Bound(act.key, act.letter, words, f"{words}: the preview comes first", "short", act=True, argument=act.key)

@@ -67,6 +67,10 @@ class Feed:
         self._refused.clear()
         self._drawn()
 
+    def again(self) -> None:
+        """The operator did something: what was refused may be asked for anew."""
+        self._refused.clear()
+
     def fetch(
         self,
         asks: Sequence[PageAsk],
@@ -88,7 +92,8 @@ class Feed:
             self._refused.add(ask)
             fail(ask, error)
         else:
-            self._refused.add(ask)  # whatever its version: not again before the next snapshot
+            if self.scene is not None and page.version < self.scene.snapshot.versions.get(ask.kind, 0):
+                self._refused.add(ask)  # an older one than is known of: not again before the next snapshot
             take(page)
         finally:
             self._asked.discard(ask)

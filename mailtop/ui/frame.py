@@ -70,11 +70,11 @@ def _hint(bound: Bound) -> Line:
 
 
 def _laid_over(body: list[Line], sheet: Sheet, scene: Scene, room: Size) -> list[Line]:
-    """The sheet in a thin border, in the middle, a little above it: its lines first, so its height is known."""
-    wide = sheet.wide if sheet.wide + 12 <= room.cells else room.cells  # no slivers of the screen beside it
+    """The sheet in a thin border, up from the bottom, so that what it speaks of stays in sight above it."""
+    wide = sheet.wide if room.cells > 100 else room.cells  # no slivers of the screen beside it
     lines = sheet.draw(scene, Size(wide - 4, room.rows - 2))
     tall = len(lines) + 2
-    start = max(0, (room.rows - tall) // 3)
+    start = max(0, room.rows - tall)
     column = (room.cells - wide) // 2
     margin = 1 if column else 0
     body = body + [BLANK] * (room.rows - len(body))

@@ -30,7 +30,7 @@ class Bound(Struct, frozen=True):
 LIST = (
     Bound("list.down", "j", "", "next row", "down", ("down",)),
     Bound("list.up", "k", "", "row before", "up", ("up",)),
-    Bound("list.page_down", "pagedown", "", "a screen further", "page_down", ("ctrl+f",)),
+    Bound("list.page_down", "pagedown", "", "a screen further", "page_down"),
     Bound("list.page_up", "pageup", "", "a screen back", "page_up"),
     Bound("list.first", "g", "", "first row", "first", ("home",)),
     Bound("list.last", "G", "", "last row", "last", ("end",)),

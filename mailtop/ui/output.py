@@ -47,9 +47,9 @@ def _write(path: str, lines: Sequence[str], mode: str) -> None:
         with Path(path).expanduser().open(mode, encoding="utf-8") as file:
             file.writelines(f"{line}\n" for line in lines)
     except FileExistsError as error:
-        raise UsageError(path, "is there already", "choose another name") from error
+        raise UsageError(Path(path).name, "is there already", "choose another name") from error
     except OSError as error:
-        raise UsageError(path, os.strerror(error.errno or 0), "choose another place") from error
+        raise UsageError(Path(path).name, os.strerror(error.errno or 0), "choose another place") from error
 
 
 def _cell(value: object) -> str:

@@ -15,6 +15,7 @@ class Column(NamedTuple, Generic[Item]):
 
     `rank` 0 is always there, the others come in that order as long as there is room. `sort`: the column's name for
     a PageAsk, empty where the engine cannot sort by it. `gap`: spaces before it.
+    `want`: cells it should have before a column of some rank comes.
     """
 
     title: str
@@ -25,6 +26,7 @@ class Column(NamedTuple, Generic[Item]):
     rank: int = 0
     sort: str = ""
     gap: int = 2
+    want: int = 0
 
 
 class Layout(Generic[Item]):
@@ -32,7 +34,7 @@ class Layout(Generic[Item]):
 
     def __init__(self, columns: Sequence[Column[Item]], cells: int) -> None:
         self.columns: list[Column[Item]] = []
-        left = cells + 2
+        left = cells + 2 - sum(max(0, column.want - column.least) for column in columns if not column.rank)
         chosen: set[int] = set()
         for index in sorted(range(len(columns)), key=lambda i: columns[i].rank):
             if not columns[index].rank or left >= columns[index].least + columns[index].gap:
@@ -40,7 +42,7 @@ class Layout(Generic[Item]):
                 left -= columns[index].least + columns[index].gap
         self.columns = [column for index, column in enumerate(columns) if index in chosen]
         self.sizes = [column.least for column in self.columns]
-        self._spread(max(0, left))
+        self._spread(max(0, cells - sum(self.sizes) - sum(column.gap for column in self.columns[1:])))
 
     def _spread(self, left: int) -> None:
         """Share what is left over among the columns that can grow, each by how much it could."""

@@ -23,7 +23,7 @@ def columns(now: float) -> Sequence[Column[Cause]]:
         Column("oldest", 6, lambda cause: _age(cause.oldest, now), right=True, sort="oldest"),
         Column("first seen", 12, lambda cause: text(stamp(cause.first_seen, now), "dim"), right=True, rank=5),
         Column("next hop", 13, lambda cause: text(_hop(cause)), most=24, sort="next_hop"),
-        Column("reason", 26, lambda cause: text(_reason(cause)), most=70),
+        Column("reason", 16, lambda cause: text(_reason(cause)), most=70, want=26),
         Column("sender", 24, _sender, most=34, rank=2, sort="sender"),
         Column("host", 14, lambda cause: text(cause.target, "dim"), most=18, rank=6),
     ]

@@ -20,7 +20,7 @@ def rows(scene: Scene, pages: Mapping[str, Page], cells: int) -> list[Row]:  # n
     hops = scene.snapshot.hops
     if not hops:
         return [Row(text(" hops: waiting for the first reading", "dim"))]
-    layout = Layout(_columns(scene, hops), cells - 1)
+    layout = Layout(_columns(scene, hops), cells - 2)
     return [Row((_SPACE, *layout.head())), *(Row((_SPACE, *layout.row(hop)), hop.hop, hop) for hop in hops)]
 
 
@@ -39,7 +39,7 @@ def _columns(scene: Scene, hops: Sequence[HopState]) -> list[Column[HopState]]:
         Column("", 5, _growth, gap=1),
         Column("oldest", 6, _of("oldest", whole), right=True, gap=1),
         Column("last ok", 8, _of("last_success", whole), right=True, rank=2),
-        Column("failing", 12, lambda hop: _failing(hop, scene.now), most=44),
+        Column("failing", 12, lambda hop: _failing(hop, scene.now), most=44, want=30),
         Column(*_hosts(names)),
     ]
 

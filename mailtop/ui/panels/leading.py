@@ -17,7 +17,7 @@ def rows(scene: Scene, pages: Mapping[str, Page], cells: int) -> list[Row]:
     page = pages.get("causes")
     if page is None or not page.causes:
         return []
-    layout = Layout(_columns(scene.now), cells - 1)
+    layout = Layout(_columns(scene.now), cells - 2)
     space = (" ", "text")
     found = [Row((space, *layout.row(cause)), cause.id, cause) for cause in page.causes]
     return [Row((space, *layout.head())), *found]
@@ -33,7 +33,11 @@ def _columns(now: float) -> list[Column[Cause]]:
         Column("oldest", 6, lambda cause: text(whole(now - cause.oldest) if cause.oldest else "", "dim"), right=True),
         Column("next hop", 13, _hop, most=24),
         Column(
-            "reason", 26, lambda cause: text(" ".join(filter(None, (cause.code, shown(cause.reason, 160))))), most=70
+            "reason",
+            16,
+            lambda cause: text(" ".join(filter(None, (cause.code, shown(cause.reason, 160))))),
+            most=70,
+            want=26,
         ),
         Column("sender", 22, lambda cause: text(shown(cause.sender, 60) or "<>", "dim"), most=34, rank=2),
         Column("host", 12, lambda cause: text(cause.target, "dim"), most=18, rank=3),

@@ -12,9 +12,9 @@ from mailtop.model.errors import MailtopError
 from mailtop.model.mail import QueueEntry
 from mailtop.model.operation import Selection
 from mailtop.model.plugin import plugins
-from mailtop.model.snapshot import Cause, Health, Page, PageAsk, QueueState, Shape
+from mailtop.model.snapshot import Cause, Health, Page, PageAsk, Shape
 from mailtop.model.text import shown
-from mailtop.ui.figures import NONE, SIGNS, bar, count, figure, size, whole
+from mailtop.ui.figures import SIGNS, count
 from mailtop.ui.ink import BLANK, Line, Span, beside, cut, fit, text, under
 from mailtop.ui.keys import LIST, Bound
 from mailtop.ui.messages import AskLine, Copy, OpenSheet, PlanAct, Say, WriteOut
@@ -23,6 +23,7 @@ from mailtop.ui.rows import PAGE, Rows
 from mailtop.ui.sheets.choice import Choice, Option
 from mailtop.ui.sheets.words import Words
 from mailtop.ui.table import Layout
+from mailtop.ui.totals import totals
 from mailtop.ui.view import Act, Listing, Post, Scene, Screen, Size
 
 KEYS = (
@@ -78,9 +79,9 @@ class Queue:
         """Totals and their age, the trail, the rows, and the cursor's row in full."""
         self._scene = scene
         level = self._level
-        head = [] if self._zoomed else [*_totals(scene, size), BLANK]
+        head = [] if self._zoomed else [*totals(scene, size.cells), BLANK]
         foot = [] if self._zoomed else self._footer(scene, size)
-        layout: Layout[Any] = Layout(level.listing.columns(scene.now), size.cells - 2)
+        layout: Layout[Any] = Layout(level.listing.columns(scene.now), size.cells - 3)
         titles: Line = (("  ", "text"), *layout.head(level.ask.sort))
         self._height = max(1, size.rows - len(head) - len(foot) - 2)
         rows = self._rows(layout, size.cells)
@@ -390,56 +391,6 @@ def _option(act: Act) -> Option:
     undo = f", undone by {act.undo.rpartition('.')[2]}" if act.undo else ", no undo"
     danger = act.danger.value
     return Option(act.label, act.key, danger + undo, act.letter, _DANGER.get(danger, "dim"))
-
-
-def _totals(scene: Scene, size_: Size) -> list[Line]:
-    """All queues summed, then each listing's age."""
-    queues = scene.snapshot.queues
-    if not queues:
-        return [text(" no Postfix is being watched yet", "dim"), BLANK]
-    return [_sums(queues), *_ages(queues, scene.now, size_.cells)]
-
-
-def _sums(queues: Sequence[QueueState]) -> Line:
-    """Each queue directory over all hosts; a queue nobody can read is counted apart, never as zero."""
-    pieces: list[Span] = [(" ", "text")]
-    for name in dict.fromkeys(name for queue in queues for name, _ in queue.counts):
-        readings = [reading for queue in queues for other, reading in queue.counts if other == name]
-        known = [reading for reading in readings if reading.value is not None]
-        number = sum(reading.value or 0.0 for reading in known)
-        if not number and known and name not in ("active", "deferred"):
-            continue
-        gravest = min(known or readings, key=lambda reading: _GRAVEST.index(reading.health))
-        pieces += [(f"{name} ", "dim"), *figure(replace(gravest, value=number if known else None), count(number))]
-        pieces.append(("   ", "text"))
-    oldest = max((q.oldest for q in queues if q.oldest.value is not None), key=lambda r: r.value or 0, default=None)
-    if oldest is not None and oldest.value is not None:
-        pieces += [("oldest ", "dim"), *figure(oldest, whole(oldest.value)), ("   ", "text")]
-    blind = sum(all(reading.value is None for _, reading in queue.counts) for queue in queues)
-    if blind:
-        pieces.append((f"? {count(blind)} of {count(len(queues))} unknown   ", "unknown"))
-    octets = sum(queue.bytes for queue in queues)
-    if octets:
-        pieces.append((size(octets), "dim"))
-    return tuple(pieces)
-
-
-_GRAVEST = (Health.CRIT, Health.WARN, Health.DENIED, Health.UNKNOWN, Health.OK)
-
-
-def _ages(queues: Sequence[QueueState], now: float, cells: int) -> list[Line]:
-    """`mail1/postfix listed 12 s ago`; a bar while a listing runs."""
-    pieces: list[Span] = [(" ", "text")]
-    for queue in queues:
-        pieces.append((f"{queue.target} ", "dim"))
-        if queue.listing is not None:
-            pieces += [(bar(queue.listing, 10), "accent"), (f" listing {queue.listing:.0%}", "text")]
-        elif queue.listed_at:
-            pieces.append((f"listed {whole(now - queue.listed_at)} ago, {count(queue.listed)}", "text"))
-        else:
-            pieces.append((queue.note or f"{NONE} not listed yet", "dim"))
-        pieces.append(("   ", "text"))
-    return [fit(tuple(pieces), cells)]
 
 
 @cache

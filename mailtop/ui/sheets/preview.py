@@ -165,14 +165,8 @@ class Sheet:
         facts = [f"{count(preview.count)} messages", size(preview.size)] if preview.count else []
         if preview.oldest:
             facts.append(f"oldest {whole(now - preview.oldest)}")
-        lines: list[Line] = [
-            (
-                (" · ".join([*facts, ""]), "text"),
-                (danger, grave),
-                (" · ", "text"),
-                (undo, "text" if preview.undo else grave),
-            )
-        ]
+        lines: list[Line] = [text(" · ".join(facts))] if facts else []
+        lines.append(((danger, grave), (", ", "text"), (undo, "text" if preview.undo else grave)))
         lines += _most("senders", preview.senders, "<>")
         lines += _most("recipients", preview.domains, "—")
         for number, item in enumerate(preview.samples[:5]):

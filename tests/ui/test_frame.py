@@ -1,0 +1,174 @@
+"""The frame: what is always there, on every screen."""
+
+from __future__ import annotations
+
+import pytest
+from msgspec.structs import replace
+
+from mailtop.model.errors import ConfigError
+from mailtop.model.snapshot import Question
+from mailtop.ui.app import MailtopApp
+from tests.ui.driving import driven
+from tests.ui.sites import NOW, broken, well
+from tests.ui.still import ACTS, StillConsole
+
+
+async def test_the_top_line_says_where_and_whether_one_may_act() -> None:
+    async with driven(broken(), size=(120, 30)) as mail:
+        top = mail.text.splitlines()[0]
+        for part in (
+            "example.com",
+            "✖ 1/2 up",
+            "VIP mail1 ●",
+            "writes mail1 ●",
+            "✖ 2",
+            "▲ 1",
+            "OPERATE 14 m",
+            "22:13:20",
+        ):
+            assert part in top
+
+
+async def test_at_eighty_columns_the_mode_and_the_clock_are_never_cut() -> None:
+    async with driven(broken()) as mail:
+        top = mail.text.splitlines()[0]
+        assert "OPERATE 14 m" in top
+        assert "22:13:20" in top
+
+
+async def test_vip_and_writes_are_not_shown_while_nobody_knows() -> None:
+    async with driven(well(), size=(120, 30)) as mail:
+        assert "VIP" not in mail.text
+        assert "writes" not in mail.text
+
+
+async def test_before_the_first_reading_it_says_so() -> None:
+    async with driven(None) as mail:
+        await mail.shows("waiting for the first reading")
+
+
+async def test_every_key_of_a_screen_is_in_its_help() -> None:
+    async with driven(broken(), size=(120, 80)) as mail:
+        await mail.press("2", "?")
+        await mail.shows("Everywhere")
+        for words in (
+            "narrow to the row",
+            "the acts for this selection",
+            "hold: the preview comes first",
+            ":theme a theme",
+        ):
+            assert words in mail.text
+
+
+async def test_only_q_at_the_root_quits() -> None:
+    async with driven(broken()) as mail:
+        await mail.press("escape", "escape")
+        assert mail.app.is_running
+        await mail.press("2", "enter", "q")
+        assert mail.app.is_running
+        await mail.press("q")
+        await mail.until(lambda: not mail.app.is_running)
+
+
+async def test_keys_of_the_terminal_do_nothing() -> None:
+    async with driven(broken()) as mail:
+        before = mail.text
+        await mail.press("ctrl+q", "ctrl+a", "ctrl+b", "ctrl+s", "ctrl+z", "f1", "x")
+        assert mail.app.is_running
+        assert mail.text == before
+
+
+async def test_a_command_is_completed_and_a_wrong_one_is_explained() -> None:
+    async with driven(broken()) as mail:
+        await mail.press(":", *"obs", "tab", "enter")
+        await mail.shows("OBSERVE: acts are locked")
+        await mail.press(":", *"fly", "enter")
+        await mail.shows(":fly: there is no such command; tab completes")
+
+
+async def test_a_theme_is_switched_live() -> None:
+    async with driven(broken()) as mail:
+        await mail.press(":", *"theme light", "enter")
+        await mail.press(":", *"theme nowhere", "enter")
+        await mail.shows("theme nowhere: there is no such theme")
+
+
+async def test_screens_to_come_are_one_quiet_line() -> None:
+    async with driven(broken()) as mail:
+        for key in "3456789":
+            await mail.press(key)
+            await mail.shows("comes later:")
+        await mail.press(":", *"overview", "enter")
+        await mail.shows("last ok")
+
+
+async def test_what_is_said_never_covers_a_row() -> None:
+    async with driven(broken()) as mail:
+        await mail.press("2")
+        await mail.shows("▸     410")
+        before = mail.text.splitlines()[1:22]
+        await mail.press("r")
+        await mail.shows("asking now")
+        assert mail.text.splitlines()[1:22] == before
+
+
+async def test_the_pace_and_the_pause_are_the_engines() -> None:
+    async with driven(broken()) as mail:
+        await mail.press("-", "p")
+        await mail.shows("‖ paused")
+        assert ("interval", 2.0) in mail.console.asked
+        assert ("pause", True) in mail.console.asked
+
+
+async def test_a_question_opens_by_itself_only_while_nobody_does_anything() -> None:
+    asked = replace(broken(), questions=(Question("k1", "mail1", "Passphrase for key ann:"),))
+    async with driven(asked) as mail:
+        await mail.shows("mail1 asks: Passphrase for key ann:")
+        await mail.press(*"secret")
+        assert "••••••" in mail.text
+        await mail.press("enter")
+        await mail.until(lambda: ("answer", "k1", "secret") in mail.console.asked)
+
+
+async def test_a_later_question_waits_for_the_operator() -> None:
+    async with driven(broken()) as mail:
+        await mail.press("j")
+        mail.console.show(questions=(Question("k2", "mail2", "Code:"),))
+        await mail.shows("mail2 asks: Code:   ! answers")
+        await mail.press("!", *"123456", "enter")
+        await mail.until(lambda: ("answer", "k2", "123456") in mail.console.asked)
+
+
+async def test_the_end_of_the_engine_is_said() -> None:
+    async with driven(broken()) as mail:
+        mail.console.end()
+        await mail.shows("the engine has ended; what is shown grows old")
+
+
+@pytest.mark.parametrize(
+    ("keys", "said"),
+    [
+        ({"queue.sort": "z"}, "keys.queue.zoom: z is already queue.sort"),
+        ({"queue.hold": "h"}, "keys.queue.hold: h is too close for an act"),
+        ({"help": "f1"}, "keys.help: f1 belongs to the terminal, tmux or the shell"),
+        ({"queue.fly": "F"}, "keys.queue.fly: there is no such key"),
+    ],
+)
+def test_a_key_that_cannot_be_is_refused_at_start(keys: dict[str, str], said: str) -> None:
+    with pytest.raises(ConfigError, match=said):
+        MailtopApp(StillConsole(well()), keys=keys, actions=ACTS)
+
+
+async def test_a_key_can_be_another() -> None:
+    async with driven(broken(), keys={"screen.queue": "Q"}) as mail:
+        await mail.press("Q")
+        await mail.shows("▸     410")
+
+
+async def test_a_lost_host_shows_its_age_and_takes_nothing_from_the_operator() -> None:
+    async with driven(well()) as mail:
+        await mail.press("j", "j")
+        assert "▸filter" in mail.text
+        mail.console.show(**{field: getattr(broken(), field) for field in ("hosts", "alerts", "hops")}, at=NOW + 1)
+        await mail.shows("down 1 m")
+        assert "▸filter" in mail.text
