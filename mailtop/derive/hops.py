@@ -65,7 +65,7 @@ def _state(hop: Hop, flows: Sequence[Flow], now: float) -> HopState:
     queue_at = min((flow.queue_at for flow in listed), default=0.0)
     waits = [cause for flow in listed for cause in flow.causes if _hop_of(cause) is hop]
     parts = [flow.hops.get(hop, HopFlow()) for flow in logged]
-    healths = tuple((flow.host, _health(hop, flow, now)) for flow in flows)
+    healths = _by_host((flow.host, _health(hop, flow, now)) for flow in flows)
     worst = _worst(health for _, health in healths)
     log_why = "" if logged else _why(flows, "log_note", "the log is not read")
     queue_why = "" if listed or hop is Hop.IN else _why(flows, "queue_note", "the queue is not listed")
@@ -101,6 +101,14 @@ def _state(hop: Hop, flows: Sequence[Flow], now: float) -> HopState:
 
 
 _NOTHING = (Reading(),) * 7
+
+
+def _by_host(healths: Iterable[tuple[str, Health]]) -> tuple[tuple[str, Health], ...]:
+    """One health a host, the worst of its Postfixes'."""
+    found: dict[str, list[Health]] = {}
+    for host, health in healths:
+        found.setdefault(host, []).append(health)
+    return tuple((host, _worst(parts)) for host, parts in found.items())
 
 
 def _reading(value: float | None, health: Health, at: float, stale: bool, why: str) -> Reading:

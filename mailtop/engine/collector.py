@@ -41,6 +41,7 @@ class Collector:
         self._deliver = deliver
         self._gate = gate
         self._forced = False
+        self.running_since = 0.0
         self._wake = asyncio.Event()
         self._denied_in = 0  # the link generation in which this was denied
         self._cost = 0.0
@@ -75,6 +76,7 @@ class Collector:
     async def run(self) -> None:
         """Run once; deliver what was found, or say why nothing was."""
         started, asked = self._clock.monotonic(), self._clock.now()
+        self.running_since = asked
         try:
             found = await drive(self.probe.run(self.target), self._link, self.target.container, self.probe.name)
             found = tuple(found)
@@ -84,6 +86,8 @@ class Collector:
             if not isinstance(error, LinkLost):  # a lost link is the host's trouble and shown there
                 self.say(Health.DENIED if isinstance(error, Denied) else Health.UNKNOWN, str(error))
             return
+        finally:
+            self.running_since = 0.0
         took = self._clock.monotonic() - started
         self._cost = self.probe.cost(found, took)
         self._deliver(self.target, found, asked)  # true when asked; the answer may be seconds old

@@ -263,7 +263,7 @@ class Engine:
             hops=hop_states(
                 [mta.flow(logs.get(mta.target.name), by_target.get(mta.target.name, {}), now) for mta in mtas], now
             ),
-            queues=tuple(mta.state(by_target.get(mta.target.name, {}), now, None) for mta in mtas),
+            queues=tuple(mta.state(by_target.get(mta.target.name, {}), now, self._listing(mta, now)) for mta in mtas),
             receipts=self._executor.receipts.shown,
             versions={"causes": version, "shape": version, "messages": version},
             interval=self._interval,
@@ -273,6 +273,14 @@ class Engine:
             recording=self._tape is not None and not self._tape.failed,
             paused=self._paused,
         )
+
+    def _listing(self, mta: Mta, now: float) -> float | None:
+        """How far a full listing is that runs now, 0.0 … 0.99, by what such a length usually takes."""
+        collector = self._watches[mta.target.host].collectors.get((mta.target.name, LISTING.name))
+        if collector is None or not collector.running_since:
+            return None
+        messages = sum(count for count, _ in mta.queue.counts.values())
+        return min(0.99, (now - collector.running_since) / (1.0 + COST * messages))
 
     # the console
 

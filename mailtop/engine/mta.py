@@ -63,6 +63,7 @@ class Mta:
     def feed(self, batch: Batch, chunk: Chunk, now: float) -> None:
         """Enter a piece of the log."""
         self.book.feed(batch)
+        self.book.settle(self.book.last_at)
         self.behind = now - chunk.stamp
         self._fed_at = now
         for row in range(len(HOPS)):

@@ -1,0 +1,101 @@
+"""The hops over all hosts: what is known is shown, what is not is never zero, and never ok."""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+
+from mailtop.derive.hops import Flow, HopFlow, hop_states
+from mailtop.model.snapshot import Cause, Health, HopState
+from mailtop.model.text import Foreign
+from mailtop.model.topology import Hop
+
+NOW = 1_795_490_000.0
+FLOWING = HopFlow(rate=2.0, p95=0.5, tried=NOW - 1, succeeded=NOW - 1)
+CAUSE = Cause(
+    "c1", "mail1/postfix", Hop.REMOTE, Foreign(b"451 later"), "4.7.1", Foreign(b"outlook.test"), Foreign(b"n@s"), 1,
+    deferred=300, growth=120, oldest=NOW - 7200,
+)  # fmt: skip
+
+
+def flow(host: str = "mail1", *causes: Cause, **hops: HopFlow) -> Flow:
+    return Flow(host, NOW, "", NOW, hops={Hop(name): part for name, part in hops.items()}, causes=causes)
+
+
+def row(hop: Hop, *flows: Flow) -> HopState:
+    return next(state for state in hop_states(flows, NOW) if state.hop is hop)
+
+
+def test_every_hop_has_a_row_and_without_a_postfix_each_says_so() -> None:
+    states = hop_states((), NOW)
+
+    assert [state.hop for state in states] == list(Hop)
+    assert all(state.note and state.rate.value is None for state in states)
+
+
+def test_rates_add_up_over_hosts_and_the_slowest_p95_counts() -> None:
+    state = row(Hop.REMOTE, flow(remote=FLOWING), flow("mail2", remote=HopFlow(1.0, 9.0, NOW, NOW)))
+
+    assert (state.rate.value, state.p95.value) == (3.0, 9.0)
+    assert state.hosts == (("mail1", Health.OK), ("mail2", Health.OK))
+
+
+def test_many_deferred_that_grow_are_a_warning_on_their_host_only() -> None:
+    state = row(Hop.REMOTE, flow("mail1", CAUSE, remote=FLOWING), flow("mail2", remote=FLOWING))
+
+    assert (state.deferred.value, state.growth.value, state.oldest.value) == (300, 120, 7200)
+    assert state.deferred.health is Health.WARN
+    assert dict(state.hosts) == {"mail1": Health.WARN, "mail2": Health.OK}
+    assert state.failing == "outlook.test: 451 later"
+
+
+def test_many_deferred_that_shrink_are_on_their_way_out() -> None:
+    assert row(Hop.REMOTE, flow("mail1", replace(CAUSE, growth=-5), remote=FLOWING)).deferred.health is Health.OK
+
+
+def test_old_mail_is_an_alarm_inside_and_not_at_a_dead_remote() -> None:
+    inside = replace(CAUSE, hop=Hop.FILTER, deferred=1, growth=0, oldest=NOW - 1000)
+
+    assert row(Hop.FILTER, flow("mail1", inside)).oldest.health is Health.CRIT
+    assert row(Hop.REMOTE, flow("mail1", replace(inside, hop=Hop.REMOTE))).oldest.health is Health.OK
+
+
+def test_traffic_without_success_is_the_alarm_that_no_threshold_misses() -> None:
+    failing = HopFlow(rate=0.0, tried=NOW - 5, succeeded=NOW - 400)
+    state = row(Hop.ARCHIVE, flow(archive=failing))
+
+    assert state.last_success.health is Health.CRIT
+    assert dict(state.hosts) == {"mail1": Health.CRIT}
+
+
+def test_a_quiet_hop_is_no_alarm() -> None:
+    quiet = HopFlow(rate=0.0, tried=NOW - 9000, succeeded=NOW - 9000)
+
+    assert dict(row(Hop.ARCHIVE, flow(archive=quiet)).hosts) == {"mail1": Health.OK}
+
+
+def test_a_log_that_is_not_read_is_unknown_never_zero() -> None:
+    blind = Flow("mail1", log_note="mail1/postfix: permission denied", queue_note="not listed")
+    state = row(Hop.MAILBOX, blind)
+
+    assert state.rate.value is None
+    assert state.deferred.value is None
+    assert dict(state.hosts) == {"mail1": Health.UNKNOWN}
+    assert state.note == "mail1/postfix: permission denied"
+
+
+def test_a_log_that_is_late_makes_its_host_unknown_and_its_numbers_stale() -> None:
+    late = replace_log(flow(remote=FLOWING), NOW - 120)
+    state = row(Hop.REMOTE, late)
+
+    assert state.rate.stale
+    assert dict(state.hosts) == {"mail1": Health.UNKNOWN}
+
+
+def replace_log(old: Flow, at: float) -> Flow:
+    return Flow(old.host, at, "", old.queue_at, hops=old.hops, causes=old.causes)
+
+
+def test_two_postfixes_on_a_host_are_one_column_and_the_worse_one_counts() -> None:
+    state = row(Hop.REMOTE, flow("mail1", CAUSE, remote=FLOWING), flow("mail1", remote=FLOWING))
+
+    assert state.hosts == (("mail1", Health.WARN),)
