@@ -46,6 +46,7 @@ class Entry(Struct, gc=False):
     bounced: Group | None = None
     held: bool = False
     next: bytes = b""
+    ended: float = 0.0
 
 
 class Shadow(Struct, frozen=True):

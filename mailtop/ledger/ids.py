@@ -21,8 +21,8 @@ class Ids:
         self._max_live = max_live
         self._max_age = max_age
         self._live: dict[bytes, Entry] = {}
-        self._young: dict[bytes, tuple[float, Entry]] = {}
-        self._old: dict[bytes, tuple[float, Entry]] = {}
+        self._young: dict[bytes, Entry] = {}
+        self._old: dict[bytes, Entry] = {}
         self._turned = 0.0
         self.evicted = 0
         self.get = self._live.get
@@ -39,38 +39,32 @@ class Ids:
 
     def open(self, id_: bytes, entry: Entry) -> Entry:
         """Begin an id; whatever had it before is over."""
-        self._live.pop(id_, None)
+        self._live.pop(id_, None)  # it goes to the end of the order
         self._live[id_] = entry
         return entry
 
     def late(self, id_: bytes, at: float) -> Entry:
         """Return the entry of an id that a line names and that does not live: an ended one, or a new unknown one."""
-        ended = self._young.get(id_) or self._old.get(id_)
-        return ended[1] if ended else self.open(id_, Entry(at, UNKNOWN))
+        return self._young.get(id_) or self._old.get(id_) or self.open(id_, Entry(at, UNKNOWN))
 
     def find(self, id_: bytes) -> Entry | None:
         """Return an id's entry, living or ended."""
-        entry = self._live.get(id_)
-        if entry is None and (ended := self._young.get(id_) or self._old.get(id_)):
-            return ended[1]
-        return entry
+        return self._live.get(id_) or self._young.get(id_) or self._old.get(id_)
 
     def end(self, id_: bytes, at: float) -> Entry | None:
         """End an id; None where it did not live."""
         entry = self._live.pop(id_, None)
         if entry is not None:
-            young = self._young
-            young[id_] = (at, entry)
-            if len(young) >= _ENDED or at - self._turned > _SECONDS:
-                self._old, self._young, self._turned = young, {}, at
+            entry.ended = at
+            self._young[id_] = entry
+            if at - self._turned > _SECONDS or len(self._young) >= _ENDED:
+                self._old, self._young, self._turned = self._young, {}, at
         return entry
 
     def ended(self, id_: bytes) -> float | None:
         """Return when an id ended; None where it lives, or is not known any more."""
-        if id_ in self._live:
-            return None
-        ended = self._young.get(id_) or self._old.get(id_)
-        return ended[0] if ended else None
+        entry = self.find(id_)
+        return entry.ended if entry is not None and entry.ended else None
 
     def sweep(self, now: float) -> None:
         """Forget what is too old or too much."""

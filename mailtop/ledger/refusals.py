@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable
 from typing import TypeVar
 
 from msgspec import Struct
@@ -61,19 +60,21 @@ class Refusals:
         """Return the addresses with the most failed logins."""
         return [(Foreign(client), count) for client, count in self._failing.most_common(most)]
 
-    def _rejects(self, rows: Iterable[Reject]) -> None:
-        for row in rows:
-            address = _address(row.client)
-            if address in self._ignored:
-                continue
-            self.codes[row.code] += 1
-            reason = self._like(row.reason)
-            _add(self._reasons, (row.code, row.dsn, reason), (0, b"", OTHER))
-            _add(self._clients, address, OTHER)
+    def _rejects(self, rows: list[Reject]) -> None:
+        addresses = [_address(row.client) for row in rows]
+        if not self._ignored.isdisjoint(addresses):
+            kept = [pair for pair in zip(rows, addresses, strict=True) if pair[1] not in self._ignored]
+            rows, addresses = [row for row, _ in kept], [address for _, address in kept]
+        self.codes.update([row.code for row in rows])
+        _add(self._clients, addresses, OTHER)
+        _add(self._reasons, [(row.code, row.dsn, self._like(row.reason)) for row in rows], (0, b"", OTHER))
 
     def _like(self, reason: bytes) -> bytes:
         if reason[:1] == b"<":
             reason = reason.partition(b">: ")[2] or reason
+        if b"[" in reason:  # an address, which would make every reason its own
+            before, _, after = reason.partition(b"[")
+            reason = before + after.partition(b"]")[2]
         like = self._reduced.get(reason)
         if like is None:
             if len(self._reduced) >= _MOST:
@@ -81,12 +82,10 @@ class Refusals:
             like = self._reduced[reason] = _DETAIL.sub(b"", reason)[:120].strip()
         return like
 
-    def _logins(self, rows: Iterable[SaslFailure]) -> None:
-        for row in rows:
-            address = _address(row.client)
-            if address not in self._ignored:
-                self.sasl_failures += 1
-                _add(self._failing, address, OTHER)
+    def _logins(self, rows: list[SaslFailure]) -> None:
+        addresses = [address for row in rows if (address := _address(row.client)) not in self._ignored]
+        self.sasl_failures += len(addresses)
+        _add(self._failing, addresses, OTHER)
 
 
 def _address(client: bytes) -> bytes:
@@ -94,7 +93,7 @@ def _address(client: bytes) -> bytes:
     return client.rpartition(b"[")[2].partition(b"]")[0]
 
 
-def _add(counter: Counter[_Key], key: _Key, other: _Key) -> None:
-    if key not in counter and len(counter) >= _MOST:
-        key = other
-    counter[key] += 1
+def _add(counter: Counter[_Key], keys: list[_Key], other: _Key) -> None:
+    if len(counter) + len(keys) > _MOST:
+        keys = [key if key in counter else other for key in keys]
+    counter.update(keys)

@@ -1,7 +1,7 @@
 """What one chunk of a Postfix log says, by kind: a list of rows a kind, a plain tuple a line.
 
 A row's text is bytes as the line has it (`Foreign` to whoever shows it), and its first field is the line's time in
-seconds since the epoch. The four kinds that nearly every line is of are bare tuples, for what a class would cost.
+whole seconds since the epoch. The four kinds that nearly every line is of are bare tuples, for what a class would cost.
 """
 
 from __future__ import annotations
@@ -121,7 +121,7 @@ class Master(NamedTuple):
 class Batch(Struct):
     """All that a chunk says.
 
-    Clients and deliveries come in the order of time, other rows in order within their program. `last`: the time of
+    Deliveries come in the order of time, other rows in order within their program. `last`: the time of
     the newest Postfix line that was kept, 0.0 where there is none.
     `foreign` lines are other programs'; `unreadable` lines are Postfix's with an id whose rest does not parse (or
     reads two ways, as a stranger's text can make it), with a few of them as `samples`. `connects` … are plain counts.

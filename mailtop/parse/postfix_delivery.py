@@ -2,8 +2,8 @@ r"""One attempt's line, from a delivery agent (log_adhoc.c, 2.3 to 3.11).
 
 `ID: to=<>, [orig_to=<>,] relay=, [conn_use=,] delay=, delays=a/b/c/d, [tls=,] dsn=, status=WORD (reason)`
 
-The addresses and the reason are strangers' text. A line is read only where it reads one way: the fast pattern takes
-addresses without quotes and brackets, and `careful` all others; a line that still reads two ways is unreadable,
+The addresses and the reason are strangers' text. A line is read only where it reads one way: `PLAIN` takes addresses
+without quotes and brackets, and `careful` all others; a line that still reads two ways is unreadable,
 never a delivery.
 """
 
@@ -17,7 +17,10 @@ _MACHINE = (  # all that Postfix itself writes between the addresses and the rea
     rb"dsn=([\d.]+), status=((?!deliverable|undeliverable)[A-Za-z-]+) \("
 )
 _QUOTED = rb'((?:[^"<>]|"(?:\\.|[^"\\])*")*)'
-FAST = re.compile(_ID + rb'([^>"]*)>(?:, orig_to=<([^>"]*)>)?' + _MACHINE + rb"(.*)\)").fullmatch
+PLAIN = re.compile(  # what nearly every line is; a third faster than all that the format allows
+    rb'([0-9A-Za-z]+): to=<([^>"]*)>, relay=([^,]+), delay=([^,]+), delays=([^,]+), dsn=([^,]+), '
+    rb"status=(sent|deferred|bounced) \((.*)\)"
+).fullmatch
 STARTS = re.compile(_ID).match
 PROBE = re.compile(rb", status=(?:un)?deliverable \(").search
 _CAREFUL = re.compile(_ID + _QUOTED + rb">(?:, orig_to=<" + _QUOTED + rb">)?" + _MACHINE + rb"(.*)", re.DOTALL)
@@ -30,14 +33,14 @@ Fields = tuple[bytes, ...]
 
 
 def careful(text: bytes) -> Fields | None:
-    """Read a line with quotes, brackets, a cut end, or a stranger's text that looks like a log line; None: unreadable.
+    """Read a line of any form, with a stranger's text that looks like a log line too; None: unreadable.
 
     >>> careful(b'ABCDEF1: to=<"a>, b"@x.test>, relay=none, delay=1, delays=0/0/1/0, dsn=4.4.1, status=deferred (x')[1]
     b'"a>, b"@x.test'
     """
-    found = _CAREFUL.fullmatch(text)
-    if found and not _PART.search(found[9]):
-        return (*found.groups(b"")[:8], _closed(found[9]))
+    quoted = _CAREFUL.fullmatch(text)
+    if quoted and not _PART.search(quoted[9]):
+        return (*quoted.groups(b"")[:8], _closed(quoted[9]))
     parts = list(_PART.finditer(text))
     if len(parts) != 1:
         return None

@@ -56,8 +56,7 @@ class PostfixLog:
         ):
             for box in sorter.of(kind):
                 read(box, batch)
-        batch.clients.sort(key=_BY_TIME)  # boxes are in order each, not among themselves
-        batch.deliveries.sort(key=_BY_TIME)
+        batch.deliveries.sort(key=_BY_TIME)  # boxes are in order each, not among themselves
         sorter.clear()
         return batch
 
@@ -66,14 +65,16 @@ class PostfixLog:
         every = lines.split(b"\n")
         if not every[-1]:
             every.pop()
-        strays = self._sort_lines(every)
+        strays = self._sort_rfc3339(every) if lines[:1].isdigit() else every
+        if strays:
+            strays = self._sort_mixed(strays)
         if strays:  # perhaps behind a carrier's stamp, as `docker logs -t` writes them
             carried = [line.partition(b" ")[2] for line in strays if line[:4].isdigit()]
-            strays = [line for line in strays if not line[:4].isdigit()] + self._sort_lines(carried)
-        return len(every), len(strays) + len(self._sorter.foreign.texts)
+            self._sort_mixed(carried)
+        return len(every), len(every) - self._sorter.held()
 
-    def _sort_lines(self, lines: list[bytes]) -> list[bytes]:
-        """Put lines into the boxes; return those that have no tag where a tag should be."""
+    def _sort_rfc3339(self, lines: list[bytes]) -> list[bytes]:
+        """Put lines with RFC 3339 stamps into the boxes; return those that have no tag where a tag should be."""
         sorter = self._sorter
         strays: list[bytes] = []
         pending = iter(lines)
@@ -81,7 +82,24 @@ class PostfixLog:
         while True:  # a `try` around the loop costs nothing a line
             try:
                 for line in pending:
-                    if line[0] < 58:  # a digit: RFC 3339
+                    stamp, _, tag, text = line.split(b" ", 3)
+                    add_stamp, add_text = sorter[tag]
+                    add_stamp(stamp)
+                    add_text(text)
+                return strays
+            except ValueError:
+                strays.append(line)
+
+    def _sort_mixed(self, lines: list[bytes]) -> list[bytes]:
+        """Do the same for lines of which each may have either stamp."""
+        sorter = self._sorter
+        strays: list[bytes] = []
+        pending = iter(lines)
+        line = b""
+        while True:
+            try:
+                for line in pending:
+                    if line[:1].isdigit():
                         stamp, _, tag, text = line.split(b" ", 3)
                     else:
                         _, _, tag, text = line[14:].split(b" ", 3)
@@ -90,7 +108,7 @@ class PostfixLog:
                     add_stamp(stamp)
                     add_text(text)
                 return strays
-            except (IndexError, ValueError):
+            except ValueError:
                 strays.append(line)
 
     def _smtpd(self, box: Box, batch: Batch) -> None:
@@ -164,22 +182,31 @@ class PostfixLog:
             self._rest(box, rest, batch)
 
     def _delivery(self, box: Box, batch: Batch) -> None:
-        fast, program = postfix_delivery.FAST, box.program
+        program, plain = box.program, postfix_delivery.PLAIN
         add = batch.deliveries.append
-        rest: list[int] = []
+        slow: list[int] = []
         row = -1
         for at, text in zip(self._times(box.stamps, batch), box.texts, strict=True):
             row += 1
-            found = fast(text)
+            found = plain(text)
             if found is not None:
-                fields = found.groups(b"")
-                if b", status=" not in fields[8]:  # else it may read two ways
-                    add(cast(Delivery, (at, *fields, program)))
+                id_, to, relay, delay, delays, dsn, status, reason = found.groups()
+                if b", status=" not in reason:  # else it may read two ways
+                    add((at, id_, to, b"", relay, delay, delays, dsn, status, reason, program))
                     continue
+            slow.append(row)
+        if slow:
+            self._careful(box, slow, batch)
+
+    def _careful(self, box: Box, rows: list[int], batch: Batch) -> None:
+        """Read deliveries with further fields, or that may read two ways, and what else the agents say."""
+        rest: list[int] = []
+        for at, row in zip(self._times([box.stamps[row] for row in rows], batch), rows, strict=True):
+            text = box.texts[row]
             if not postfix_delivery.STARTS(text):
                 rest.append(row)
-            elif careful := postfix_delivery.careful(text):
-                add(cast(Delivery, (at, *careful, program)))
+            elif fields := postfix_delivery.careful(text):
+                batch.deliveries.append(cast(Delivery, (at, *fields, box.program)))
             elif postfix_delivery.PROBE(text):
                 batch.probes += 1
             else:

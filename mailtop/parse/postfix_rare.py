@@ -10,11 +10,6 @@ import re
 
 from mailtop.parse.batch import Alarm, Expired, Handled, Notice, Pickup, Reject, SaslFailure, Trouble
 
-_REJECT = re.compile(
-    rb"(NOQUEUE|[0-9A-Za-z]{6,32}): (?:reject|milter-reject): (\S+) from (\S+\[[^\]\s]*\](?::\d+)?|\S+): "
-    rb"(?:(\d\d\d) )?(?:(\d\.\d{1,3}\.\d{1,3}) )?(.*)"
-)
-_SASL = re.compile(rb"warning: (\S+\[[^\]\s]*\]): SASL (\S+) authentication failed: .*?(?:, sasl_username=<?(.*?)>?)?")
 _PICKUP = re.compile(rb"([0-9A-Za-z]{6,32}): uid=(\d+) from=<(.*?)>(?: orig_id=([0-9A-Za-z]+))?")
 _NOTICE = re.compile(rb"([0-9A-Za-z]{6,32}): (.*notification): ([0-9A-Za-z]{6,32})")
 _EXPIRED = re.compile(rb"([0-9A-Za-z]{6,32}): from=<(.*)>, status=((?:force-)?expired), .*")
@@ -55,11 +50,28 @@ NO_IDS = frozenset((b"NOQUEUE", b"warning", b"statistics"))
 
 
 def reject(at: float, program: bytes, text: bytes) -> Reject | None:
-    """Read a refusal; None where the line is none (`reject_warning:`, `lost connection` and the like)."""
-    found = _REJECT.fullmatch(text)
-    if found is None:
+    """Read a refusal; None where the line is none (`reject_warning:`, `lost connection` and the like).
+
+    `ID: reject: STAGE from CLIENT: [CODE] [DSN] REASON; from=<> to=<> proto= helo=<>`: what the client words stands
+    behind its address, which holds no space.
+    """
+    id_, what, tail = text[:64].partition(b"reject: ")
+    if not what or id_ not in (b"NOQUEUE: ", b"NOQUEUE: milter-"):
+        id_ = id_.removesuffix(b"milter-")
+        if not what or not id_[:-2].isalnum() or id_[-2:] != b": ":
+            return None
+    tail = text[len(text[:64]) - len(tail) :]
+    id_ = id_.partition(b":")[0]
+    stage, _, tail = tail.partition(b" from ")
+    client, mark, reason = tail.partition(b": ")
+    if not mark or b" " in client or b" " in stage:
         return None
-    id_, stage, client, code, dsn, reason = found.groups(b"")
+    code = 0
+    if reason[:3].isdigit() and reason[3:4] == b" ":
+        code, reason = int(reason[:3]), reason[4:]
+    dsn = b""
+    if reason[:1].isdigit() and reason[1:2] == b".":
+        dsn, _, reason = reason.partition(b" ")
     cut = reason.find(b"; from=<")
     if cut < 0:
         cut = reason.find(b"; proto=")
@@ -78,9 +90,15 @@ def reject(at: float, program: bytes, text: bytes) -> Reject | None:
 
 
 def sasl_failure(at: float, text: bytes) -> SaslFailure | None:
-    """Read a failed login; a `sasl_username` comes bare or in brackets."""
-    found = _SASL.fullmatch(text)
-    return SaslFailure(at, *found.groups(b"")) if found else None
+    """Read `warning: CLIENT: SASL METHOD authentication failed: …[, sasl_username=USER]`; a user may be in `<>`."""
+    client, mark, tail = text[9:].partition(b": SASL ")
+    method, failed, tail = tail.partition(b" authentication failed")
+    if not mark or not failed or b" " in client or b" " in method or client[-1:] != b"]":
+        return None
+    _, named, user = tail.partition(b", sasl_username=")
+    return SaslFailure(
+        at, client, method, (user[1:-1] if user[:1] == b"<" and user[-1:] == b">" else user) if named else b""
+    )
 
 
 def alarm(at: float, program: bytes, text: bytes) -> Alarm | None:

@@ -6,6 +6,7 @@ The tag is the one part of a line that no stranger writes, so all dispatch rests
 from __future__ import annotations
 
 import re
+from collections import deque
 from collections.abc import Callable
 
 _TAG = re.compile(rb"([^\s\[\]:/]+)/(?:([^\s\[\]:]+)/)?([a-z][a-z0-9-]*)(?:\[\d+\])?:")
@@ -70,26 +71,30 @@ class Box:
 
 
 Appends = tuple[Callable[[bytes], None], Callable[[bytes], None]]
+_NOWHERE: Appends = (deque[bytes](maxlen=0).append,) * 2  # dropped at once, without a test a line
 
 
 class Sorter(dict[bytes, Appends]):
     """Maps a tag to the two `append`s of its box; what it has not seen it works out once.
 
-    `foreign` takes other programs' lines; a word that is no tag raises ValueError.
+    Other programs' lines go nowhere; a word that is no tag raises ValueError.
     """
 
     def __init__(self) -> None:
         super().__init__()
-        self.foreign = Box("foreign", b"")
         self._boxes: dict[bytes, Box] = {}
 
     def of(self, kind: str) -> list[Box]:
         """Return the boxes of one kind that hold lines."""
         return [box for box in self._boxes.values() if box.kind == kind and box.texts]
 
+    def held(self) -> int:
+        """Return how many lines all boxes hold."""
+        return sum(len(box.texts) for box in self._boxes.values())
+
     def clear(self) -> None:
         """Empty all boxes; forget the tags once there are too many."""
-        for box in (self.foreign, *self._boxes.values()):
+        for box in self._boxes.values():
             box.clear()
         if len(self) >= _TAGS or len(self._boxes) >= _PLACES:
             super().clear()
@@ -97,18 +102,18 @@ class Sorter(dict[bytes, Appends]):
 
     def __missing__(self, tag: bytes) -> Appends:
         box = self._box(tag)
-        appends = self[tag] = (box.stamps.append, box.texts.append)
+        appends = self[tag] = (box.stamps.append, box.texts.append) if box else _NOWHERE
         return appends
 
-    def _box(self, tag: bytes) -> Box:
+    def _box(self, tag: bytes) -> Box | None:
         parts = _TAG.fullmatch(tag)
         if parts is None:
             if tag[-1:] != b":":
                 raise ValueError(tag)
-            return self.foreign
+            return None
         prefix, service, program = parts.groups()
-        kind = _KINDS.get(program, "other" if prefix.startswith(b"postfix") else "foreign")
-        if kind == "foreign":
-            return self.foreign
+        kind = _KINDS.get(program) or ("other" if prefix.startswith(b"postfix") else "")
+        if not kind:
+            return None
         name = program if service is None else service + b"/" + program
         return self._boxes.setdefault(name, Box(kind, name))

@@ -5,17 +5,16 @@ Sources: RFC 3339; RFC 3164 section 4.1.2 (`Nov  4 02:35:14`, local time of the 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from bisect import bisect_right
 from datetime import UTC, datetime, timedelta, tzinfo
 
 _MONTHS = {name: number for number, name in enumerate(b"Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split(), 1)}
 _AHEAD = timedelta(days=2)  # a host's clock may run before ours; a line from last December never by so little
 _MEMO = 4096
-_MILLIS = {b"%03d" % millis: millis / 1000 for millis in range(1000)}  # a look-up is half of float()
 
 
 class Stamps:
-    """Turns stamps into seconds since the epoch, to the millisecond, one computation a second of log.
+    """Turns stamps into seconds since the epoch.
 
     `reference`: a moment not long before which the newest line was written (now, or the file's mtime, seconds since
     the epoch): a traditional stamp gets the latest year that does not put it more than two days behind it.
@@ -34,27 +33,23 @@ class Stamps:
         self._last = 0.0
 
     def at(self, stamp: bytes) -> float:
-        """Return one stamp's time."""
-        return self.column((stamp,))[0]
+        """Return one stamp's time, with its fraction."""
+        return self._second(stamp) + _fraction(stamp)
 
-    def column(self, stamps: Iterable[bytes]) -> list[float]:
-        """Return the times of many stamps, in their order."""
+    def column(self, stamps: list[bytes]) -> list[float]:
+        """Return the times of many stamps in their order, in whole seconds: a traditional stamp has no more.
+
+        Stamps in order are computed once for each second; others one by one.
+        """
+        if stamps != sorted(stamps):
+            return [self._second(stamp) for stamp in stamps]
         times: list[float] = []
-        add = times.append
-        second, base, width = b"", 0.0, 0
-        for stamp in stamps:
-            if stamp[:19] != second or len(stamp) != width:
-                second, width = stamp[:19], len(stamp)
-                base = self._second(stamp)
-            if width == 32:  # microseconds and an offset: what rsyslog writes, and nearly every line
-                try:
-                    add(base + _MILLIS[stamp[20:23]])
-                    continue
-                except KeyError:
-                    pass
-            add(base + _fraction(stamp) if width > 20 else base)
-        if times:
-            self._last = times[-1]
+        start = 0
+        while start < len(stamps):
+            first = stamps[start]
+            end = bisect_right(stamps, first[:19] + b"\xff", start)
+            times += [self._second(first)] * (end - start)
+            start = end
         return times
 
     def _second(self, stamp: bytes) -> float:
@@ -94,8 +89,9 @@ class Stamps:
 
 
 def _fraction(stamp: bytes) -> float:
-    digits = stamp[19 : len(stamp) - len(stamp[19:].lstrip(b".0123456789"))]
+    tail = stamp[19:]
+    digits = tail[: len(tail) - len(tail.lstrip(b".0123456789"))]
     try:
-        return float(digits[:4]) if len(digits) > 1 else 0.0
+        return float(digits) if len(digits) > 1 else 0.0
     except ValueError:
         return 0.0
