@@ -496,8 +496,12 @@ def _open_unix(transport: paramiko.Transport, path: str, timeout: float) -> para
         new._set_transport(transport)  # noqa: SLF001
         new._set_window(_WINDOW, transport.default_max_packet_size)  # noqa: SLF001
     inside._send_user_message(message)  # noqa: SLF001
-    if not opened.wait(timeout):
-        raise TimedOut(path, f"not opened within {timeout:g} s")
+    deadline = Deadline(timeout)
+    while not opened.wait(min(deadline.left(), 0.25)):  # a connection that ends just now sets no event
+        if not transport.is_active():
+            raise transport.get_exception() or EOFError
+        if not deadline.left():
+            raise TimedOut(path, f"not opened within {timeout:g} s")
     if not channel.active:
         raise transport.get_exception() or paramiko.SSHException("not opened")
     return channel

@@ -27,6 +27,7 @@ class WatchedSocket(socket.socket):
         super().__init__(plain.family, plain.type, plain.proto, plain.detach())
         self._patience = patience
         self._heard = Deadline(0.0)
+        self._quick = self.family in (socket.AF_INET, socket.AF_INET6) and hasattr(socket, "TCP_QUICKACK")
         if self.family in (socket.AF_INET, socket.AF_INET6):
             self.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
@@ -56,7 +57,17 @@ class WatchedSocket(socket.socket):
             self.end()
             return b""
         self._heard = Deadline(0.0)
+        self._acknowledge()
         return octets
+
+    def _acknowledge(self) -> None:
+        """Acknowledge at once: sshd holds the second of two small packets (stdout, stderr) back until we do, 40 ms.
+
+        The option wears off with each receive, and is there on Linux only.
+        """
+        if self._quick:
+            with contextlib.suppress(OSError):
+                self.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
 
     def end(self) -> None:
         """End both ways, from any thread; who reads or sends wakes."""

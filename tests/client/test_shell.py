@@ -235,12 +235,13 @@ def test_a_shell_that_is_killed_is_a_lost_link_and_the_next_ask_works(local: Loc
 def test_closing_wakes_who_waits_and_kills_what_runs(local: Local) -> None:
     opener = Opener(local)
     shell = Shell(opener)
-    closer = threading.Timer(0.2, shell.close)
-    closer.start()
-    with pytest.raises(LinkLost):
-        shell.run(Command(("sleep", FOREVER), timeout=60))
-    closer.join()
-    assert not running(f"sleep\0{FOREVER}\0")
+    waiting = threading.Thread(target=swallow(LinkLost, lambda: shell.run(Command(("sleep", FOREVER), timeout=60))))
+    waiting.start()
+    wait_for(lambda: running(f"sleep\0{FOREVER}\0"))
+    shell.close()
+    waiting.join(10)
+    assert not waiting.is_alive()
+    wait_for(lambda: not running(f"sleep\0{FOREVER}\0"))
     with pytest.raises(LinkLost):
         shell.run(Command(("true",)))
 
