@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from mailtop import __version__
 from mailtop.config import HostSettings, Settings
+from mailtop.derive.firing import firing
 from mailtop.derive.hops import hop_states
 from mailtop.engine import pages
 from mailtop.engine.audit import AuditLog
@@ -81,6 +82,7 @@ class Engine:
         self._snapshot: Snapshot | None = None
         self._changed = asyncio.Condition()
         self._due = asyncio.Event()
+        self._firing_since: dict[tuple[str, str], float] = {}
         self._tasks: list[asyncio.Task[None]] = []
         self._ended = False
 
@@ -251,19 +253,24 @@ class Engine:
             by_target.setdefault(state.target, {})[state.probe] = state
         mtas = self._mtas.values()
         version = sum(mta.version for mta in mtas)
+        hosts = tuple(watch.link.state for watch in watches)
+        targets = tuple(state for watch in watches for state in watch.targets.values())
+        flows = [mta.flow(logs.get(mta.target.name), by_target.get(mta.target.name, {}), now) for mta in mtas]
+        hops = hop_states(flows, now)
+        alerts = firing(hosts, targets, tuple(logs.values()), hops, self._firing_since, now)
+        self._firing_since = {(alert.rule, alert.target): alert.since for alert in alerts}
         return Snapshot(
             self._seq,
             now,
             _platform(self._settings),
             self._settings.platform.colour,
-            hosts=tuple(watch.link.state for watch in watches),
-            targets=tuple(state for watch in watches for state in watch.targets.values()),
+            hosts=hosts,
+            targets=targets,
             probes=tuple(states),
             logs=tuple(logs.values()),
-            hops=hop_states(
-                [mta.flow(logs.get(mta.target.name), by_target.get(mta.target.name, {}), now) for mta in mtas], now
-            ),
+            hops=hops,
             queues=tuple(mta.state(by_target.get(mta.target.name, {}), now, self._listing(mta, now)) for mta in mtas),
+            alerts=alerts,
             receipts=self._executor.receipts.shown,
             versions={"causes": version, "shape": version, "messages": version},
             interval=self._interval,

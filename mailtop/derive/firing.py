@@ -1,0 +1,75 @@
+"""What is wrong now, in whole lines: hosts that do not answer, containers that do not run, hops that fail.
+
+The figures' own health is all there is to it; rules with durations of their own are the business of `alert`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from mailtop.model.snapshot import Alert, Health, HopState, HostState, Link, LogState, TargetState
+
+_MINUTE = 60.0
+
+
+def firing(
+    hosts: Sequence[HostState],
+    targets: Sequence[TargetState],
+    logs: Sequence[LogState],
+    hops: Sequence[HopState],
+    known: Mapping[tuple[str, str], float],
+    now: float,
+) -> tuple[Alert, ...]:
+    """Return what fires, worst first. `known`: since when each (rule, target) fires that did already."""
+    down = {host.name for host in hosts if host.link is Link.DOWN}
+    found = [
+        *_hosts(hosts),
+        *(alert for alert in _targets(targets) if alert.target.partition("/")[0] not in down),
+        *(alert for alert in _logs(logs) if alert.target.partition("/")[0] not in down),
+        *_hops(hops),
+    ]
+    dated = [
+        Alert(
+            one.rule, one.target, one.health, known.get((one.rule, one.target), one.since or now), one.summary, one.see
+        )
+        for one in found
+    ]
+    return tuple(sorted(dated, key=lambda alert: (alert.health is not Health.CRIT, alert.since)))
+
+
+def _hosts(hosts: Iterable[HostState]) -> Iterable[Alert]:
+    for host in hosts:
+        if host.link is Link.DOWN:
+            yield Alert("HostDown", host.name, Health.CRIT, host.since, host.note or f"{host.name}: no connection")
+
+
+def _targets(targets: Iterable[TargetState]) -> Iterable[Alert]:
+    for target in targets:
+        if target.roles and target.health in (Health.CRIT, Health.WARN):
+            yield Alert("ContainerNotRunning", target.name, target.health, 0.0, f"{target.name} is {target.state}")
+
+
+def _logs(logs: Iterable[LogState]) -> Iterable[Alert]:
+    for log in logs:
+        if log.health is Health.DENIED or log.gap:
+            why = log.note or f"{log.target}: {log.gap:.0f} s of its log are gone"
+            yield Alert("LogNotRead", log.target, Health.WARN, 0.0, why)
+
+
+def _hops(hops: Iterable[HopState]) -> Iterable[Alert]:
+    for hop in hops:
+        where = ", ".join(host for host, health in hop.hosts if health in (Health.WARN, Health.CRIT))
+        cause = f": {hop.failing}" if hop.failing else ""
+        for rule, reading, said in (
+            ("HopWithoutSuccess", hop.last_success, "nothing has succeeded for {:.0f} min"),
+            ("HopOld", hop.oldest, "the oldest has waited {:.0f} min"),
+            (
+                "HopDeferred",
+                hop.deferred,
+                f"{hop.deferred.value or 0:.0f} deferred, {hop.growth.value or 0:+.0f} in 10 min",
+            ),
+        ):
+            if reading.value is not None and reading.health in (Health.WARN, Health.CRIT):
+                words = said.format(reading.value / _MINUTE)
+                target = f"{hop.hop} {where}".strip()
+                yield Alert(rule, target, reading.health, 0.0, f"{hop.hop}: {words}{cause}", "queue")

@@ -1,0 +1,54 @@
+"""What is wrong now: only what is known to be wrong, worst first, with since when."""
+
+from __future__ import annotations
+
+from mailtop.derive.firing import firing
+from mailtop.model.snapshot import NO_DATA, Health, HopState, HostState, Link, LogState, Reading, TargetState
+from mailtop.model.topology import Hop, Role
+
+NOW = 1000.0
+UP = HostState("mail1", Link.UP, 0.0)
+DOWN = HostState("mail2", Link.DOWN, 900.0, "mail2: connection refused")
+STOPPED = TargetState("mail1/postfix", "mail1", (Role.MTA,), Health.CRIT, "exited")
+FAILING = HopState(
+    Hop.REMOTE,
+    rate=NO_DATA,
+    p95=NO_DATA,
+    active=NO_DATA,
+    deferred=Reading(600.0, Health.CRIT, NOW),
+    growth=Reading(200.0, Health.WARN, NOW),
+    oldest=NO_DATA,
+    last_success=NO_DATA,
+    failing="outlook.test: rate limited",
+    hosts=(("mail1", Health.CRIT), ("mail2", Health.OK)),
+)
+
+
+def test_a_quiet_platform_fires_nothing_and_neither_does_ignorance() -> None:
+    blank = HopState(Hop.IN, NO_DATA, NO_DATA, NO_DATA, NO_DATA, NO_DATA, NO_DATA, NO_DATA)
+
+    assert firing((UP,), (), (), (blank,), {}, NOW) == ()
+
+
+def test_a_host_that_is_down_fires_once_not_for_each_thing_on_it() -> None:
+    there = TargetState("mail2/postfix", "mail2", (Role.MTA,), Health.CRIT, "exited")
+    log = LogState("mail2/postfix", "docker", Health.DENIED, note="denied")
+
+    (alert,) = firing((UP, DOWN), (there,), (log,), (), {}, NOW)
+
+    assert (alert.rule, alert.since, alert.summary) == ("HostDown", 900.0, "mail2: connection refused")
+
+
+def test_a_stopped_container_fires_only_where_it_has_a_role() -> None:
+    scratch = TargetState("mail1/scratch", "mail1", (), Health.CRIT, "exited")
+
+    assert [alert.target for alert in firing((UP,), (STOPPED, scratch), (), (), {}, NOW)] == ["mail1/postfix"]
+
+
+def test_a_failing_hop_names_host_and_cause_and_keeps_its_since() -> None:
+    (first,) = firing((UP,), (), (), (FAILING,), {}, NOW)
+    (later,) = firing((UP,), (), (), (FAILING,), {(first.rule, first.target): first.since}, NOW + 60)
+
+    assert first.summary == "remote: 600 deferred, +200 in 10 min: outlook.test: rate limited"
+    assert (first.target, first.see) == ("remote mail1", "queue")
+    assert later.since == NOW
