@@ -57,9 +57,9 @@ def by_rank(ranks: Sequence[int], column: Sequence[int], mask: bytes | None) -> 
     return Order(lambda: map(ranks.__getitem__, column if mask is None else compress(column, mask)))
 
 
-def by_text(texts: Iterable[bytes], mask: bytes | None) -> Order:
+def by_text(texts: Callable[[], Iterable[bytes]], mask: bytes | None) -> Order:
     """Order rows by a column of texts, counted by as many first bytes as tell the first few thousand apart."""
-    keys: Callable[[], Iterable[bytes]] = (lambda: texts) if mask is None else (lambda: compress(texts, mask))
+    keys: Callable[[], Iterable[bytes]] = texts if mask is None else (lambda: compress(texts(), mask))
     sample = list(islice(keys(), _SAMPLE))
     for length in (2, 4, 6, 8, 12):
         most = max(Counter(text[:length] for text in sample).values(), default=0)

@@ -175,9 +175,11 @@ class QueueBook:
             case "recipients":
                 how = order.by_number(listing.count, mask)
             case "id":
-                how = order.by_text(listing.ids, mask)
+                how = order.by_text(lambda: listing.ids, mask)
             case "recipient" | "to":
-                how = order.by_text(listing.recipients, mask)
+                how = order.by_text(lambda: listing.recipients, mask)
+            case "sender" if len(listing.senders) > listing.senders.shared:  # ranks of a million would cost too much
+                how = order.by_text(lambda: map(listing.senders.__getitem__, listing.sender), mask)
             case "sender":
                 how = order.by_rank(order.ranks(listing.senders), listing.sender, mask)
             case "queue":

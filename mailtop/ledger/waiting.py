@@ -14,7 +14,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from hashlib import blake2b
-from itertools import compress
+from itertools import compress, repeat
 from operator import add
 from typing import NamedTuple
 
@@ -306,23 +306,29 @@ class Waiting:
         shift = max(1, len(listing.senders)).bit_length()
         base = [numbers.get(name, 0) << shift for name in self._cell_name]
         active = self._active_name
-        pairs = Counter(map(add, map(base.__getitem__, listing.cell), listing.sender))
+        # Senders past the table's limit differ nearly all: they are counted as one number, and each as a sender.
+        rest = listing.senders.shared
+        senders: Iterable[int] = listing.sender
+        if len(listing.senders) > rest:
+            senders = map(min, listing.sender, repeat(rest))
+        pairs = Counter(map(add, map(base.__getitem__, listing.cell), senders))
         for row, name in active.items():  # those were counted under their cell's row
-            pairs[base[listing.cell[row]] + listing.sender[row]] -= 1
-            pairs[(numbers[name] << shift) + listing.sender[row]] += 1
+            sender = min(listing.sender[row], rest)
+            pairs[base[listing.cell[row]] + sender] -= 1
+            pairs[(numbers[name] << shift) + sender] += 1
         leaders: list[tuple[int, int]] = [(0, 0)] * len(names)
         distinct = [0] * len(names)
         for pair, count in pairs.items():
             if count > 0:
-                number = pair >> shift
-                distinct[number] += 1
-                if count > leaders[number][0]:
-                    leaders[number] = (count, pair & ((1 << shift) - 1))
-        for name, (count, sender), senders in zip(names, leaders, distinct, strict=True):
+                number, sender = pair >> shift, pair & ((1 << shift) - 1)
+                distinct[number] += count if sender == rest else 1
+                if count > leaders[number][0] and sender != rest:
+                    leaders[number] = (count, sender)
+        for name, (count, sender), several in zip(names, leaders, distinct, strict=True):
             group = groups[name]
-            group.sender, group.senders = listing.senders[sender] if count else b"", senders
-            rest = group.size - count
-            if count >= rest and rest * 10 >= group.size and rest >= 5 and senders > 1:
+            group.sender, group.senders = listing.senders[sender] if count else b"", several
+            left = group.size - count
+            if count >= left and left * 10 >= group.size and left >= 5 and several > 1:
                 self._split(listing, groups, name, count)
 
     def _split(self, listing: Listing, groups: dict[_Name, _Group], name: _Name, count: int) -> None:

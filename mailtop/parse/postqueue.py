@@ -39,6 +39,7 @@ _REASONS = 32_768
 _RECIPIENT_BYTES = 48 << 20  # beyond this only the first recipient of a message is kept by name
 _NULL_SENDER = "MAILER-DAEMON"  # in JSON too, seen from 3.7.11 and 3.10.13; an address always has its @
 _IDS = re.compile(rb"[0-9A-Za-z]{6,32}(?:\n[0-9A-Za-z]{6,32})*")
+_TOKEN = re.compile(rb"(?=[A-Za-z]{0,16}\d)[0-9A-Za-z+/_-]{10,}")  # a session's, in a provider's answer
 _CODES = {queue.value: code for code, queue in enumerate(QUEUES)}
 
 
@@ -130,6 +131,7 @@ class _Reasons(dict[str, int]):
         super().__init__()
         self.texts: list[bytes] = []
         self._examples: dict[tuple[bytes, bytes], int] = {}
+        self._shapes: dict[bytes, int] = {}
 
     def __missing__(self, text: str) -> int:
         raw = encoded(text)
@@ -140,13 +142,21 @@ class _Reasons(dict[str, int]):
             return index
         if not self._examples:
             for index, known in enumerate(self.texts):
-                reason = normalise(known)
-                self._examples.setdefault((reason.text, reason.next_hop), index)
-        reason = normalise(raw)
-        index = self._examples.setdefault((reason.text, reason.next_hop), len(self.texts))
-        if index == len(self.texts):
-            self.texts.append(raw)
-        return index
+                self._examples.setdefault(_likeness(known), index)
+        shape = _TOKEN.sub(b"*", raw)
+        found = self._shapes.get(shape)
+        if found is None:
+            found = self._examples.setdefault(_likeness(raw), len(self.texts))
+            if found == len(self.texts):
+                self.texts.append(raw)
+            if len(self._shapes) < _REASONS:
+                self._shapes[shape] = found
+        return found
+
+
+def _likeness(raw: bytes) -> tuple[bytes, bytes]:
+    reason = normalise.__wrapped__(raw)  # not kept: there may be a million
+    return reason.text, reason.next_hop
 
 
 class _Cells(dict[tuple[int, int, int], int]):

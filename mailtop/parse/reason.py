@@ -103,7 +103,7 @@ _SCRUB: tuple[tuple[re.Pattern[bytes], bytes], ...] = (
 )
 
 
-@lru_cache(maxsize=65_536)
+@lru_cache(maxsize=40_000)
 def normalise(reason: bytes) -> Reason:
     """Return what a reason says once addresses, hosts, ids and numbers are out. Never fails: the text is a stranger's.
 
