@@ -134,6 +134,16 @@ class Ledger:
         """Decide what waited for proof; at the end of a log with `now` infinite."""
         self._acceptance.settle(now)
 
+    @property
+    def unnamed(self) -> int:
+        """How many messages were deleted without a line that names them (`postsuper -d ALL`): ask the queue itself."""
+        return max(0, self.totals["deleted"] - self.totals["named"])
+
+    def forget(self, ids: Iterable[QueueId], at: float) -> None:
+        """End ids that the queue itself no longer holds, as a listing proved; they are neither sent nor bounced."""
+        for id_ in ids:
+            self._end(id_.encode(), at)
+
     def ids(self) -> Iterator[QueueId]:
         """Yield the ids in the queue."""
         return (QueueId(id_.decode("ascii")) for id_ in self._ids)
@@ -369,6 +379,8 @@ class Ledger:
         totals["tls"] += batch.tls
         totals["expired"] += len(batch.expired)
         totals["removed"] += len(batch.removed)
+        totals["deleted"] += batch.deleted
+        totals["named"] += sum(row.what == "remove" for row in batch.handled)
         for alarm in batch.alarms:
             self.alarms[alarm.kind] += 1
         for master in batch.masters:

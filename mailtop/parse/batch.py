@@ -124,7 +124,8 @@ class Batch(Struct):
     Deliveries come in the order of time, other rows in order within their program. `last`: the time of
     the newest Postfix line that was kept, 0.0 where there is none.
     `foreign` lines are other programs'; `unreadable` lines are Postfix's with an id whose rest does not parse (or
-    reads two ways, as a stranger's text can make it), with a few of them as `samples`. `connects` … are plain counts.
+    reads two ways, as a stranger's text can make it), with a few of them as `samples`. `connects` … are plain
+    counts; `deleted`: messages that postsuper deleted, by its summaries (`-d ALL` names no ids).
     """
 
     clients: list[Client] = field(default_factory=list)
@@ -148,4 +149,5 @@ class Batch(Struct):
     disconnects: int = 0
     tls: int = 0
     probes: int = 0
+    deleted: int = 0
     last: float = 0.0

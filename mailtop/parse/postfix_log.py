@@ -238,6 +238,7 @@ class PostfixLog:
 
     def _postsuper(self, box: Box, batch: Batch) -> None:
         self._each(box, postfix_rare.handled, batch.handled, batch)
+        batch.deleted += sum(map(postfix_rare.deleted, box.texts))
 
     def _each(self, box: Box, read: Callable[[float, bytes], _Row | None], found: list[_Row], batch: Batch) -> None:
         rest: list[int] = []
@@ -263,7 +264,9 @@ class PostfixLog:
             self._warning(at, box.program, box.texts[row], batch)
 
     def _warning(self, at: float, program: bytes, text: bytes, batch: Batch) -> None:
-        if failure := postfix_rare.sasl_failure(at, text):
+        if gone := postfix_rare.vanished(at, text):
+            batch.handled.append(gone)
+        elif failure := postfix_rare.sasl_failure(at, text):
             batch.sasl_failures.append(failure)
         elif alarm := postfix_rare.alarm(at, program, text):
             batch.alarms.append(alarm)

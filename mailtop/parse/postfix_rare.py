@@ -14,6 +14,8 @@ _PICKUP = re.compile(rb"([0-9A-Za-z]{6,32}): uid=(\d+) from=<(.*?)>(?: orig_id=(
 _NOTICE = re.compile(rb"([0-9A-Za-z]{6,32}): (.*notification): ([0-9A-Za-z]{6,32})")
 _EXPIRED = re.compile(rb"([0-9A-Za-z]{6,32}): from=<(.*)>, status=((?:force-)?expired), .*")
 _HANDLED = re.compile(rb"([0-9A-Za-z]{6,32}): (placed on hold|released from hold|requeued|removed|expired)")
+_DELETED = re.compile(rb"Deleted: (\d+) messages?")
+_VANISHED = re.compile(rb"warning: qmgr_active_done_\w+: remove ([0-9A-Za-z]{6,32}) from active: No such file.*")
 _DEEDS = {
     b"placed on hold": "hold",
     b"released from hold": "release",
@@ -46,7 +48,7 @@ _TROUBLES = (
     (b"connect to mysql server", Trouble.LOOKUP),
 )
 LEVELS = (b"warning:", b"fatal: ", b"panic: ", b"error: ")
-NO_IDS = frozenset((b"NOQUEUE", b"warning", b"statistics"))
+NO_IDS = frozenset((b"NOQUEUE", b"warning", b"statistics", b"Deleted", b"Requeued", b"Expired"))
 
 
 def reject(at: float, program: bytes, text: bytes) -> Reject | None:
@@ -136,6 +138,18 @@ def handled(at: float, text: bytes) -> Handled | None:
     """Read what postsuper did to one id; its summary lines name none."""
     found = _HANDLED.fullmatch(text)
     return Handled(at, found[1], _DEEDS[found[2]]) if found else None
+
+
+def deleted(text: bytes) -> int:
+    """Read postsuper's summary of what it deleted: `-d ALL` names no ids at all."""
+    found = _DELETED.fullmatch(text)
+    return int(found[1]) if found else 0
+
+
+def vanished(at: float, text: bytes) -> Handled | None:
+    """Read qmgr's finding that a message it was busy with has been deleted."""
+    found = _VANISHED.fullmatch(text)
+    return Handled(at, found[1], "remove") if found else None
 
 
 def is_other(kind: str, text: bytes) -> bool:

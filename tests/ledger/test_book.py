@@ -272,6 +272,22 @@ def test_hold_release_and_requeue_are_followed() -> None:
     assert [reason.waiting for reason in ledger.deferrals(NOON)] == [0]
 
 
+def test_deleting_all_names_no_ids_so_a_listing_must_tell() -> None:
+    ledger = book(
+        tried(1, b"AAAAAA1", DEFERRED, b"none"),
+        tried(1, b"AAAAAA2", DEFERRED, b"none"),
+        tried(1, b"AAAAAA3", b"sent (250 ok)"),
+        line(2, b"postfix/postsuper[9]: Deleted: 3 messages"),
+        line(3, b"postfix/qmgr[1]: warning: qmgr_active_done_3_generic: remove AAAAAA3 from active: No such file or directory"),
+    )  # fmt: skip
+    assert ledger.unnamed > 0
+    assert list(ledger.ids()) == ["AAAAAA1", "AAAAAA2"]
+
+    ledger.forget([QueueId("AAAAAA1"), QueueId("AAAAAA2")], NOON + 4)
+    assert ledger.live == 0
+    assert [reason.waiting for reason in ledger.deferrals(NOON)] == [0]
+
+
 def test_a_receipt_learns_what_became_of_a_message() -> None:
     ledger = book(
         client(0, b"AAAAAA1"),
