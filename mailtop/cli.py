@@ -6,10 +6,10 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
 
 from mailtop import __version__
 
+TYPE_CHECKING = False  # typing's own costs 5 ms, a third of what `--version` may take
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
 
