@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from mailtop.model.mail import QueueEntry
 from mailtop.ui.keys import FRAME, SHEET, Bound
 from mailtop.ui.sheets import choice, preview, receipt
 from mailtop.ui.view import Act, Screen
@@ -28,7 +29,7 @@ def tables(screens: Sequence[Screen], acts: Sequence[Act], read_only: bool) -> d
 def _with_short_ways(table: Sequence[Bound], acts: Sequence[Act]) -> list[Bound]:
     """The acts that have a letter, beside the menu they are short ways into."""
     place = next(index for index, bound in enumerate(table) if bound.id == "queue.acts") + 1
-    short = [_short_way(act) for act in acts if act.letter]
+    short = [_short_way(act) for act in acts if act.letter and act.scope is QueueEntry]
     return [*table[:place], *short, *table[place:]]
 
 

@@ -13,6 +13,7 @@ from mailtop.ui.top import top
 from mailtop.ui.view import Scene, Screen, Sheet, Size, View
 
 SMALLEST = Size(40, 10)
+_FOOT = 3  # rows at the bottom where a screen tells about its cursor's row
 
 
 def framed(
@@ -74,7 +75,7 @@ def _laid_over(body: list[Line], sheet: Sheet, scene: Scene, room: Size) -> list
     wide = sheet.wide if room.cells > 100 else room.cells  # no slivers of the screen beside it
     lines = sheet.draw(scene, Size(wide - 4, room.rows - 2))
     tall = len(lines) + 2
-    start = max(0, room.rows - tall)
+    start = max(0, room.rows - tall - (_FOOT if tall + _FOOT <= room.rows else 0))
     column = (room.cells - wide) // 2
     margin = 1 if column else 0
     body = body + [BLANK] * (room.rows - len(body))

@@ -56,6 +56,6 @@ def _ages(queues: Sequence[QueueState], now: float, cells: int) -> list[Line]:
         elif queue.listed_at:
             pieces.append((f"listed {whole(now - queue.listed_at)} ago, {count(queue.listed)}", "text"))
         else:
-            pieces.append((queue.note or f"{NONE} not listed yet", "dim"))
+            pieces.append((queue.note.removeprefix(f"{queue.target}: ") or f"{NONE} not listed yet", "dim"))
         pieces.append(("   ", "text"))
     return [fit(tuple(pieces), cells)]

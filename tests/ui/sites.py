@@ -333,7 +333,7 @@ def hold_preview(
         "postfix",
         danger,
         "release (sends)",
-        (Step(target, argv, "398 ids", "postsuper: Placed on hold: 398 messages"),),
+        (Step(target, argv, "398 ids on stdin", "postsuper: Placed on hold: 398 messages"),),
         398,
         31_000_000,
         NOW - 660,

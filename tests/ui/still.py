@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from msgspec.structs import replace
 
 from mailtop.model.errors import MailtopError, Refused, UsageError
+from mailtop.model.mail import QueueEntry
 from mailtop.model.operation import Approval, Danger, Preview, Receipt, Selection
 from mailtop.model.snapshot import Page, PageAsk, Series, Snapshot
 
@@ -105,18 +106,20 @@ class StillConsole:
         self.asked.append("close")
 
 
-class Hold:
+class Act(NamedTuple):
     """An action as the face sees it."""
 
-    key, letter, label, danger, undo = "queue.hold", "H", "Hold", Danger.REVERSIBLE, "queue.release"
+    key: str
+    letter: str
+    label: str
+    danger: Danger
+    undo: str = ""
+    scope: type = QueueEntry
 
 
-class Release:
-    key, letter, label, danger, undo = "queue.release", "U", "Release", Danger.SENDS, ""
-
-
-class Delete:
-    key, letter, label, danger, undo = "queue.delete", "", "Delete", Danger.DESTRUCTIVE, ""
-
-
-ACTS = (Hold(), Release(), Delete())
+ACTS = (
+    Act("queue.hold", "H", "Hold", Danger.REVERSIBLE, "queue.release"),
+    Act("queue.release", "U", "Release", Danger.SENDS),
+    Act("queue.delete", "", "Delete", Danger.DESTRUCTIVE),
+    Act("session.kick", "K", "Kick", Danger.REVERSIBLE, scope=str),
+)

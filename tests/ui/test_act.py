@@ -128,6 +128,7 @@ async def test_the_menu_shows_every_act_with_its_danger() -> None:
         assert "reversible, undone by release" in mail.line("Hold ")
         assert "sends, no undo" in mail.line("Release ")
         assert "destructive, no undo" in mail.line("Delete ")
+        assert "Kick" not in mail.text  # is for sessions
 
 
 async def test_several_hosts_are_several_plans_one_after_another() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from mailtop.model.snapshot import Health, Reading
+from mailtop.model.snapshot import Health, ProbeState, Reading
 from mailtop.model.topology import Hop
 from tests.ui.driving import driven
 from tests.ui.sites import broken, well
@@ -81,3 +81,10 @@ async def test_a_measured_zero_is_a_zero() -> None:
     hops = tuple(replace(hop, rate=Reading(0.0, Health.OK, 1.0)) if hop.hop is Hop.IN else hop for hop in snapshot.hops)
     async with driven(replace(snapshot, hops=hops)) as mail:
         assert mail.line(" in  ").split()[1] == "0"
+
+
+async def test_probes_that_fail_for_one_reason_are_one_row() -> None:
+    why = "mail1/postfix: the container is not running"
+    blind = tuple(ProbeState("mail1/postfix", f"postfix_{n}", Health.UNKNOWN, 0.0, 0.0, 10.0, why) for n in range(4))
+    async with driven(replace(well(), probes=blind), size=(120, 40)) as mail:
+        assert "4 probes   the container is not running   — never answered" in mail.line("? mail1/postfix")

@@ -19,8 +19,12 @@ def rows(scene: Scene, pages: Mapping[str, Page], cells: int) -> list[Row]:  # n
         for log in logs
         if log.health is not Health.OK or log.gap
     ]
-    blind = sorted((probe for probe in probes if probe.health is not Health.OK), key=lambda probe: probe.health.value)
-    found += [Row(_probe(probe, scene.now), ("probe", probe.target, probe.probe), probe) for probe in blind]
+    blind: dict[tuple[str, Health, str], list[ProbeState]] = {}
+    for probe in probes:
+        if probe.health is not Health.OK:
+            why = probe.note.removeprefix(f"{probe.target}: ") or probe.health.value
+            blind.setdefault((probe.target, probe.health, why), []).append(probe)
+    found += [Row(_probes(alike, key[2], scene.now), ("probe", *key), alike[0]) for key, alike in blind.items()]
     return found
 
 
@@ -52,14 +56,15 @@ def _log(log: LogState, now: float) -> Line:
     return tuple(words)
 
 
-def _probe(probe: ProbeState, now: float) -> Line:
-    last = f"last answer {whole(now - probe.last_ok)} ago" if probe.last_ok else f"{NONE} never answered"
-    role = probe.health.value
+def _probes(alike: list[ProbeState], why: str, now: float) -> Line:
+    """One row for all probes of a target that fail for one reason."""
+    first, oldest = alike[0], min(probe.last_ok for probe in alike)
+    last = f"last answer {whole(now - oldest)} ago" if oldest else f"{NONE} never answered"
     return (
-        (f" {SIGNS[probe.health]} ", role),
-        (f"{probe.target} ", "title"),
-        (f" {probe.probe}", "text"),
-        (f"   {probe.note or probe.health.value}", role if probe.health is Health.CRIT else "text"),
+        (f" {SIGNS[first.health]} ", first.health.value),
+        (f"{first.target} ", "title"),
+        (f" {first.probe if len(alike) == 1 else _plural(len(alike), 'probe')}", "text"),
+        (f"   {why}", "text"),
         (f"   {last}", "dim"),
     )
 

@@ -238,7 +238,7 @@ class Queue:
             return
         selections = self._selections()
         if selections:
-            options = [_option(act) for act in self._scene.acts]
+            options = [_option(act) for act in self._scene.acts if act.scope is QueueEntry]
             foot = "" if self._scene.operate else "OBSERVE: previews and dry runs only; :operate unlocks"
             title = f"Acts on {self._selected()}"
             self._post(

@@ -148,7 +148,7 @@ class Sheet:
         lines: list[Line] = []
         for number, step in enumerate(self.preview.commands):
             lead = f"{where}   " if not number else " " * (len(where) + 3)
-            stdin = f"     {step.stdin} on stdin" if step.stdin else ""
+            stdin = f"     {step.stdin}" if step.stdin else ""
             lines.append(((lead, "dim"), (" ".join(step.argv), "title"), (stdin, "dim")))
             if step.expects:
                 lines.append(text(f"{' ' * (len(where) + 3)}expects {step.expects}", "dim"))
@@ -162,7 +162,11 @@ class Sheet:
         danger = {Danger.SENDS: "mail that leaves cannot be recalled", Danger.DESTRUCTIVE: "destructive"}.get(
             preview.danger, preview.danger.value
         )
-        facts = [f"{count(preview.count)} messages", size(preview.size)] if preview.count else []
+        facts = (
+            [f"{count(preview.count)} message{'' if preview.count == 1 else 's'}", size(preview.size)]
+            if preview.count
+            else []
+        )
         if preview.oldest:
             facts.append(f"oldest {whole(now - preview.oldest)}")
         lines: list[Line] = [text(" · ".join(facts))] if facts else []

@@ -91,7 +91,8 @@ class Sheet:
         for fate, role, words in _FATES:
             number = self.receipt.count(fate)
             if number:
-                lines.append(((f"{count(number):>8}  ", role), (words, "text")))
+                would = "would be " if fate is Fate.DONE and self.receipt.dry_run else ""
+                lines.append(((f"{count(number):>8}  ", role), (f"{would}{words}", "text")))
         return lines or [text("       —  no message", "dim")]
 
     def _words(self) -> list[Line]:
