@@ -54,7 +54,6 @@ class Mta:
         self._roles = roles
         self._oldest: dict[Queue, float] = {}
         self._totals: deque[tuple[float, tuple[int, ...]]] = deque()
-        self._tried = [0.0] * len(HOPS)
         self._causes: tuple[Cause, ...] = ()
         self._causes_at = (-1.0, -1)
 
@@ -66,8 +65,6 @@ class Mta:
         self.book.settle(self.book.last_at)
         self.behind = now - chunk.stamp
         self._fed_at = now
-        for row in range(len(HOPS)):
-            self._tried[row] = max(self._tried[row], self._last_try(row, batch))
         self._count(max(self.book.last_at, chunk.stamp))
         self.version += 1
 
@@ -95,18 +92,10 @@ class Mta:
                 else:
                     self._oldest[queue] = now - one.value
 
-    def _last_try(self, row: int, batch: Batch) -> float:
-        """When something was last tried at a hop, as far as this batch moved its counts."""
-        width = len(self.book.attempts) // len(HOPS)
-        attempts = sum(self.book.attempts[row * width : (row + 1) * width])
-        known = self._totals[-1][1][len(HOPS) + row] if self._totals else 0
-        return batch.last if attempts > known else 0.0
-
     def _count(self, at: float) -> None:
         book, width = self.book, len(self.book.attempts) // len(HOPS)
         sent = tuple(book.messages[row * width] for row in range(len(HOPS)))
-        tries = tuple(sum(book.attempts[row * width : (row + 1) * width]) for row in range(len(HOPS)))
-        totals = (*sent, *tries, book.accepted, book.refusals.codes.total())
+        totals = (*sent, book.accepted, book.refusals.codes.total())
         if self._totals and at - self._totals[-1][0] < 1.0:
             self._totals[-1] = (self._totals[-1][0], totals)
             return
@@ -224,13 +213,13 @@ class Mta:
             hop: HopFlow(
                 rates[row] if rates else None,
                 delays.get(hop, {}).get("bcd", (None,))[0],
-                self._tried[row],
+                max(self.book.last_failure[row], self.book.last_success[row]),
                 self.book.last_success[row],
             )
             for row, hop in enumerate(HOPS)
         }
         accepted = self.book.last_accepted
-        hops[Hop.IN] = HopFlow(rates[2 * len(HOPS)] if rates else None, None, accepted, accepted)
+        hops[Hop.IN] = HopFlow(rates[len(HOPS)] if rates else None, None, accepted, accepted)
         return Flow(
             self.target.host,
             self.log_at,
@@ -240,7 +229,7 @@ class Mta:
             stale_after=2 * max(listed.every if listed is not None else 0.0, 10.0) + 5.0,
             hops=hops,
             causes=self.causes(now),
-            rejects=rates[2 * len(HOPS) + 1] if rates else None,
+            rejects=rates[len(HOPS) + 1] if rates else None,
         )
 
     def _rates(self, now: float) -> list[float] | None:

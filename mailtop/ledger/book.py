@@ -81,6 +81,7 @@ class Ledger:
         self.attempts = [0] * (len(HOPS) * _WIDTH)
         self.messages = [0] * (len(HOPS) * _WIDTH)
         self.last_success = [0.0] * len(HOPS)
+        self.last_failure = [0.0] * len(HOPS)  # deferred, or bounced
         self.totals: Counter[str] = Counter()
         self.alarms: Counter[str] = Counter()
         self.last_at = 0.0
@@ -295,6 +296,8 @@ class Ledger:
         """Enter an attempt that did not deliver: it waits, or it is over."""
         at, _, recipient, _, relay, _, _, dsn, _, reason, _ = row
         hop, status = entry.hop, entry.status
+        if status in (DEFERRED, SOFTBOUNCE, BOUNCED):
+            self.last_failure[hop] = max(self.last_failure[hop], at)
         if status in (DEFERRED, SOFTBOUNCE):
             if entry.waiting is None:
                 entry.waiting = set()
