@@ -82,6 +82,7 @@ class Ledger:
         self.messages = [0] * (len(HOPS) * _WIDTH)
         self.last_success = [0.0] * len(HOPS)
         self.last_failure = [0.0] * len(HOPS)  # deferred, or bounced
+        self.failing_since = [0.0] * len(HOPS)  # the first failure after the last success
         self.totals: Counter[str] = Counter()
         self.alarms: Counter[str] = Counter()
         self.last_at = 0.0
@@ -253,7 +254,7 @@ class Ledger:
             entry = get(id_)
             if entry is None:
                 entry = self._ids.late(id_, at)
-            if entry.last == row:
+            if entry.last is not None and entry.last == row:
                 continue  # a line seen twice
             try:
                 hop = known[program][relay]
@@ -298,6 +299,8 @@ class Ledger:
         hop, status = entry.hop, entry.status
         if status in (DEFERRED, SOFTBOUNCE, BOUNCED):
             self.last_failure[hop] = max(self.last_failure[hop], at)
+            if self.failing_since[hop] <= self.last_success[hop]:
+                self.failing_since[hop] = at
         if status in (DEFERRED, SOFTBOUNCE):
             if entry.waiting is None:
                 entry.waiting = set()
