@@ -11,7 +11,8 @@ from mailtop.model.topology import Hop
 
 INTERNAL = frozenset((Hop.FILTER, Hop.MAILBOX, Hop.ARCHIVE))
 OLD_WARN, OLD_CRIT = 300.0, 900.0  # seconds on an internal hop; remote mail may be days old for a dead domain
-WITHOUT_SUCCESS = 300.0  # seconds of tries on a hop and no success: the alarm that no threshold misses
+WITHOUT_SUCCESS = 300.0  # seconds of failures on a hop and no success: the alarm that no threshold misses
+LATELY = 900.0  # seconds: Postfix tries again after 5, 10 … minutes
 QUEUE_WARN, QUEUE_CRIT = 200, 500  # messages deferred at one hop …
 GROWING = 0  # … and growing
 
@@ -22,12 +23,14 @@ NOT_YET = "not watched yet: comes with the archive's probes"
 class HopFlow:
     """What one Postfix's log says of one hop. `rate`: successes a second in the last minute, None: not known.
 
-    `tried` and `succeeded`: when last, seconds since the epoch, 0.0 = never in what was read. `p95`: seconds.
+    `failed` and `succeeded`: when last, `failing_since`: the first failure after the last success; seconds since the
+    epoch, 0.0 = never in what was read. `p95`: seconds.
     """
 
     rate: float | None = None
     p95: float | None = None
-    tried: float = 0.0
+    failed: float = 0.0
+    failing_since: float = 0.0
     succeeded: float = 0.0
 
 
@@ -138,10 +141,14 @@ def _health(hop: Hop, flow: Flow, now: float) -> Health:
 
 
 def _no_success(parts: Iterable[HopFlow], now: float) -> bool:
-    """Something was tried lately, and nothing succeeded since long before."""
-    tried = max((part.tried for part in parts), default=0.0)
-    succeeded = max((part.succeeded for part in parts), default=0.0)
-    return now - tried < WITHOUT_SUCCESS and bool(tried) and tried - succeeded > WITHOUT_SUCCESS and succeeded < tried
+    """It has failed lately, for minutes, and nothing succeeded since: on all parts that have traffic at all."""
+    busy = [part for part in parts if part.failed or part.succeeded]
+    return bool(busy) and all(
+        part.failing_since > part.succeeded
+        and part.failed - part.failing_since >= WITHOUT_SUCCESS
+        and now - part.failed < LATELY
+        for part in busy
+    )
 
 
 def _old_health(hop: Hop, old: float | None) -> Health:

@@ -213,13 +213,14 @@ class Mta:
             hop: HopFlow(
                 rates[row] if rates else None,
                 delays.get(hop, {}).get("bcd", (None,))[0],
-                max(self.book.last_failure[row], self.book.last_success[row]),
+                self.book.last_failure[row],
+                self.book.failing_since[row],
                 self.book.last_success[row],
             )
             for row, hop in enumerate(HOPS)
         }
         accepted = self.book.last_accepted
-        hops[Hop.IN] = HopFlow(rates[len(HOPS)] if rates else None, None, accepted, accepted)
+        hops[Hop.IN] = HopFlow(rates[len(HOPS)] if rates else None, succeeded=accepted)
         return Flow(
             self.target.host,
             self.log_at,

@@ -10,7 +10,7 @@ from mailtop.model.text import Foreign
 from mailtop.model.topology import Hop
 
 NOW = 1_795_490_000.0
-FLOWING = HopFlow(rate=2.0, p95=0.5, tried=NOW - 1, succeeded=NOW - 1)
+FLOWING = HopFlow(rate=2.0, p95=0.5, succeeded=NOW - 1)
 CAUSE = Cause(
     "c1", "mail1/postfix", Hop.REMOTE, Foreign(b"451 later"), "4.7.1", Foreign(b"outlook.test"), Foreign(b"n@s"), 1,
     deferred=300, growth=120, oldest=NOW - 7200,
@@ -33,7 +33,7 @@ def test_every_hop_has_a_row_and_without_a_postfix_each_says_so() -> None:
 
 
 def test_rates_add_up_over_hosts_and_the_slowest_p95_counts() -> None:
-    state = row(Hop.REMOTE, flow(remote=FLOWING), flow("mail2", remote=HopFlow(1.0, 9.0, NOW, NOW)))
+    state = row(Hop.REMOTE, flow(remote=FLOWING), flow("mail2", remote=HopFlow(1.0, 9.0, succeeded=NOW)))
 
     assert (state.rate.value, state.p95.value) == (3.0, 9.0)
     assert state.hosts == (("mail1", Health.OK), ("mail2", Health.OK))
@@ -60,15 +60,21 @@ def test_old_mail_is_an_alarm_inside_and_not_at_a_dead_remote() -> None:
 
 
 def test_traffic_without_success_is_the_alarm_that_no_threshold_misses() -> None:
-    failing = HopFlow(rate=0.0, tried=NOW - 5, succeeded=NOW - 400)
+    failing = HopFlow(rate=0.0, failed=NOW - 5, failing_since=NOW - 400, succeeded=NOW - 401)
     state = row(Hop.ARCHIVE, flow(archive=failing))
 
     assert state.last_success.health is Health.CRIT
     assert dict(state.hosts) == {"mail1": Health.CRIT}
 
 
+def test_a_first_failure_is_no_alarm_yet() -> None:
+    once = HopFlow(failed=NOW - 5, failing_since=NOW - 5)
+
+    assert dict(row(Hop.REMOTE, flow(remote=once)).hosts) == {"mail1": Health.OK}
+
+
 def test_a_quiet_hop_is_no_alarm() -> None:
-    quiet = HopFlow(rate=0.0, tried=NOW - 9000, succeeded=NOW - 9000)
+    quiet = HopFlow(rate=0.0, succeeded=NOW - 9000)
 
     assert dict(row(Hop.ARCHIVE, flow(archive=quiet)).hosts) == {"mail1": Health.OK}
 
