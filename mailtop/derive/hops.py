@@ -95,7 +95,8 @@ def _state(hop: Hop, flows: Sequence[Flow], now: float) -> HopState:
         growth=from_queue(growth if listed else None, Health.WARN if growth > GROWING else Health.OK),
         oldest=from_queue(old, _old_health(hop, old)),
         last_success=from_log(
-            now - succeeded if succeeded else None, Health.CRIT if _no_success(parts, now) else Health.OK
+            now - succeeded if succeeded else None,
+            Health.CRIT if any(_no_success((part,), now) for part in parts) else Health.OK,
         ),
         failing=_failing(hop, waits, logged),
         hosts=healths,

@@ -17,7 +17,7 @@ from mailtop.model.topology import Target
 from mailtop.probe import Found, Probe
 
 GATED = 0.5  # seconds until a gate that was closed is tried again: it costs the host nothing
-Deliver = Callable[[Target, Iterable[Found], float], None]
+Deliver = Callable[[Target, str, Iterable[Found], float], None]
 
 
 class Collector:
@@ -90,7 +90,7 @@ class Collector:
             self.running_since = 0.0
         took = self._clock.monotonic() - started
         self._cost = self.probe.cost(found, took)
-        self._deliver(self.target, found, asked)  # true when asked; the answer may be seconds old
+        self._deliver(self.target, self.probe.name, found, asked)  # true when asked; the answer may be seconds old
         self.state = ProbeState(self.target.name, self.probe.name, Health.OK, asked, took, self._pause(), tried=asked)
 
     def say(self, health: Health, note: str) -> None:

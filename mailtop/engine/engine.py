@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from mailtop import __version__
 from mailtop.config import HostSettings, Settings
+from mailtop.derive.cells import host_cells
 from mailtop.derive.firing import firing
 from mailtop.derive.hops import hop_states
 from mailtop.engine import pages
@@ -33,7 +34,7 @@ from mailtop.model.ask import Chunk, Follow, Source
 from mailtop.model.errors import Refused, UsageError
 from mailtop.model.operation import Approval, Outcome, Preview, Receipt, Selection
 from mailtop.model.sample import Sample
-from mailtop.model.snapshot import Health, LogState, Page, PageAsk, ProbeState, Series, Snapshot
+from mailtop.model.snapshot import Health, HostState, LogState, Page, PageAsk, ProbeState, Series, Snapshot
 from mailtop.model.topology import Role, Target
 from mailtop.parse.batch import Batch
 from mailtop.parse.postfix_log import PostfixLog
@@ -76,6 +77,7 @@ class Engine:
         self._mtas: dict[str, Mta] = {}
         self._roles: dict[str, tuple[Role, ...]] = {}
         self._store = Store()
+        self._host_samples: dict[str, dict[str, tuple[Sample, ...]]] = {}
         self._interval = settings.interval
         self._paused = False
         self._seq = 0
@@ -173,9 +175,12 @@ class Engine:
 
     # what comes in
 
-    def _deliver(self, target: Target, found: Iterable[Found], at: float) -> None:
+    def _deliver(self, target: Target, probe: str, found: Iterable[Found], at: float) -> None:
         found = tuple(found)
-        self._store.put(target.name, (one for one in found if isinstance(one, Sample)), at)
+        samples = tuple(one for one in found if isinstance(one, Sample))
+        self._store.put(target.name, samples, at)
+        if not target.container:
+            self._host_samples.setdefault(target.host, {})[probe] = samples
         mta = self._mtas.get(target.name)
         if mta is not None:
             mta.take(found, at)
@@ -251,9 +256,10 @@ class Engine:
         by_target: dict[str, dict[str, ProbeState]] = {}
         for state in states:
             by_target.setdefault(state.target, {})[state.probe] = state
-        mtas = self._mtas.values()
+        order = list(self._watches)
+        mtas = sorted(self._mtas.values(), key=lambda mta: (order.index(mta.target.host), mta.target.name))
         version = sum(mta.version for mta in mtas)
-        hosts = tuple(watch.link.state for watch in watches)
+        hosts = tuple(self._host(watch, by_target, now) for watch in watches)
         targets = tuple(state for watch in watches for state in watch.targets.values())
         flows = [mta.flow(logs.get(mta.target.name), by_target.get(mta.target.name, {}), now) for mta in mtas]
         hops = hop_states(flows, now)
@@ -280,6 +286,14 @@ class Engine:
             recording=self._tape is not None and not self._tape.failed,
             paused=self._paused,
         )
+
+    def _host(self, watch: Watch, probes: dict[str, dict[str, ProbeState]], now: float) -> HostState:
+        """A host's connection, with its own figures while there is one."""
+        state = watch.link.state
+        if not watch.link.up or not watch.shell:
+            return state
+        cells = host_cells(self._host_samples.get(state.name, {}), probes.get(state.name, {}), now)
+        return replace(state, cells=cells)
 
     def _listing(self, mta: Mta, now: float) -> float | None:
         """How far a full listing is that runs now, 0.0 … 0.99, by what such a length usually takes."""

@@ -52,7 +52,7 @@ class Watch:
         self._probes = tuple(probes)
         self._roles = roles
         self._docker = docker
-        self._shell = shell
+        self.shell = shell
         self._deliver = deliver
         self._follower = follower
         self._gate = gate
@@ -67,7 +67,7 @@ class Watch:
         """Start all tasks. `driven`: a recording says when things run, so only the link and logs keep themselves."""
         self._driven = driven
         self._keep("link", self.link.keep)
-        if self._shell:
+        if self.shell:
             self._add(Target(self.link.host), "")
         if self._docker and not driven:
             self._keep("discovery", self._discover)

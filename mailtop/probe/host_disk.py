@@ -32,8 +32,7 @@ def _read(answer: Answer, unit: str, factor: int) -> Iterator[Sample]:
     if not lines or b"Mounted on" not in lines[0]:
         answer.ok("df")
         raise ParseError("df", f"no table: {shown(Foreign(answer.stdout), 80)!r}")
-    for line in lines[1:]:
-        fields = line.split(None, 5)
+    for fields in _one_a_device(line.split(None, 5) for line in lines[1:]):
         if len(fields) < 6 or fields[0] in _NO_DISK or fields[5].startswith(_NOT_OURS) or not fields[1].isdigit():
             continue
         size, used, available = int(fields[1]), int(fields[2]), int(fields[3])
@@ -44,6 +43,16 @@ def _read(answer: Answer, unit: str, factor: int) -> Iterator[Sample]:
         yield Sample(f"filesystem_available_{unit}", available * factor, mount)
         if used + available:
             yield Sample(f"filesystem_used_{unit}_ratio", round(used / (used + available), 4), mount)
+
+
+def _one_a_device(rows: Iterable[list[bytes]]) -> list[list[bytes]]:
+    """Drop what a bind mount shows again: of one device's mounts, the shortest path stands for all."""
+    found: dict[bytes, list[bytes]] = {}
+    for number, row in enumerate(rows):
+        device = row[0] if len(row) > 5 and row[0].startswith(b"/") else b"#%d" % number
+        if device not in found or len(row[5]) < len(found[device][5]):
+            found[device] = row
+    return list(found.values())
 
 
 PROBE = Probe("host_disk", None, run, every=60.0, needs=Needs(binary=("df",)))
