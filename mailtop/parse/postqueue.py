@@ -219,6 +219,8 @@ class ListingReader:
             self._sender, self._count = kept(self._sender, keep), kept(self._count, keep)
             self._cell = kept(self._cell, keep)
         cells = tuple(Cell(*cell) for cell in self._cells)
+        self._cells.clear()
+        self._reasons.clear()
         counts = dict.fromkeys(QUEUES, 0)
         for index, count in Counter(self._cell).items():
             counts[QUEUES[cells[index].queue]] += count
