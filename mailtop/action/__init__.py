@@ -19,8 +19,8 @@ from mailtop.model.operation import Danger, Fate, Item, Outcome, Plan, Preview, 
 from mailtop.model.plugin import plugins
 from mailtop.model.text import Foreign
 from mailtop.model.topology import Identity
-from mailtop.parse.postqueue import ListingReader
 from mailtop.parse.postsuper import Seen, envelopes, said
+from mailtop.parse.queue_list import listed
 
 __all__ = ["ACTIONS", "Action", "Needs", "carry_out", "instance", "preview", "read_back", "reread"]
 
@@ -34,7 +34,6 @@ SAMPLES, LEADING = 5, 5
 
 _NEEDS = Needs(binary=("postsuper",), root=True, sudo="postsuper")
 _DEFAULT_INSTANCE = "/etc/postfix"
-_LISTING = Command(("postqueue", "-j"), timeout=600.0, large=True, limit=1 << 30)
 
 
 @dataclass(frozen=True)
@@ -186,16 +185,7 @@ def _seen(plan: Plan, items: tuple[Item, ...], queued: int | None) -> Asking[dic
 
 
 def _by_listing(plan: Plan, items: Iterable[Item]) -> Asking[dict[str, Seen]]:
-    config = plan.identity.instance
-    ask = (
-        _LISTING
-        if config in ("", _DEFAULT_INSTANCE)
-        else Command(("postqueue", "-c", config, "-j"), timeout=_LISTING.timeout, large=True, limit=_LISTING.limit)
-    )
-    answer = yield ask
-    reader = ListingReader()
-    reader.feed(answer.ok("postqueue -j"))
-    listing = reader.finish(0.0, answer.cut)
+    listing = yield from listed(plan.identity.instance)
     if listing.cut:
         raise ParseError("postqueue -j", "the queue is longer than can be read back", "act on fewer at a time")
     wanted = {item.id.encode(): item.id for item in items}

@@ -72,7 +72,9 @@ class Engine:
         self._tape = tape
         self._read_only = read_only or playing is not None
         log = AuditLog(audit)
-        self._executor = Executor(self._linked, log, Receipts(log, clock.now()), clock, read_only=self._read_only)
+        self._executor = Executor(
+            self._linked, self._queued, log, Receipts(log, clock.now()), clock, read_only=self._read_only
+        )
         self._watches: dict[str, Watch] = {}
         self._mtas: dict[str, Mta] = {}
         self._roles: dict[str, tuple[Role, ...]] = {}
@@ -190,10 +192,10 @@ class Engine:
         mta = self._mtas.get(target.name)
         if probe is not LISTING or mta is None:
             return ""
-        messages = sum(count for count, _ in mta.queue.counts.values())
-        if not mta.queue.counts and not self._watches[target.host].tried(target.name, "postfix_deferred"):
+        messages = mta.messages
+        if messages is None and not self._watches[target.host].tried(target.name, "postfix_deferred"):
             return "waits until the queue has been counted"
-        if not affordable(COST * messages):
+        if messages is not None and not affordable(COST * messages):
             return f"{messages:,} messages: listed only when asked for (r), it would keep {target.host} busy"
         return ""
 
@@ -300,8 +302,7 @@ class Engine:
         collector = self._watches[mta.target.host].collectors.get((mta.target.name, LISTING.name))
         if collector is None or not collector.running_since:
             return None
-        messages = sum(count for count, _ in mta.queue.counts.values())
-        return min(0.99, (now - collector.running_since) / (1.0 + COST * messages))
+        return min(0.99, (now - collector.running_since) / (1.0 + COST * (mta.messages or 0)))
 
     # the console
 
@@ -395,6 +396,10 @@ class Engine:
     async def answer(self, question: str, text: str) -> None:  # noqa: ARG002  (nothing asks yet)
         """See Console."""
         raise UsageError("answer", f"no question {question[:40]!r} is open")
+
+    def _queued(self, target: str) -> int | None:
+        mta = self._mtas.get(target)
+        return mta.messages if mta is not None else None
 
     def _linked(self, name: str) -> tuple[Link, Target]:
         """Find a target for the executor; raises Refused for one that is not there."""

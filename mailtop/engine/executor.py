@@ -70,11 +70,22 @@ def _age(fact: dict[str, object], now: float) -> float:
 class Executor:
     """Plans, and carries out what was approved. One act at a time on a target."""
 
-    def __init__(self, linked: Linked, audit: AuditLog, receipts: Receipts, clock: Clock, *, read_only: bool) -> None:
+    def __init__(
+        self,
+        linked: Linked,
+        queued: Callable[[str], int | None],
+        audit: AuditLog,
+        receipts: Receipts,
+        clock: Clock,
+        *,
+        read_only: bool,
+    ) -> None:
+        """`queued`: how many messages a target's queue holds, None where nobody knows."""
         self.read_only = read_only
         self.unlocked_until = 0.0
         self.receipts = receipts
         self._linked = linked
+        self._queued = queued
         self._audit = audit
         self._clock = clock
         self._plans: dict[str, tuple[Plan, Preview]] = {}
@@ -160,7 +171,7 @@ class Executor:
             raise Refused(
                 plan.target, f"is not what was planned for: {why}", "nothing was sent; select and preview again"
             )
-        kept, dropped = await drive(reread(plan), link, target.container, "re-read")
+        kept, dropped = await drive(reread(plan, self._queued(plan.target)), link, target.container, "re-read")
         number, at = f"r{plan.id}{'-dry' if approval.dry_run else ''}", self._clock.now()
         self._audit.write(intent(number, plan, kept, dropped, approval, at))
         said, error, outcomes = Foreign(b""), "", tuple(Outcome(item.id, Fate.DONE) for item in kept)
@@ -205,5 +216,7 @@ class Executor:
         self, plan: Plan, kept: tuple[Item, ...], said: bytes, link: Link, target: Target
     ) -> tuple[Outcome, ...]:
         with suppress(MailtopError):
-            return await drive(read_back(plan, kept, said), link, target.container, "read-back")
+            return await drive(
+                read_back(plan, kept, said, self._queued(plan.target)), link, target.container, "read-back"
+            )
         return tuple(Outcome(item.id, Fate.UNKNOWN) for item in kept)

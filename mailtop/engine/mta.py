@@ -28,6 +28,8 @@ LATELY = 600.0
 UNDECIDED = 1300.0  # seconds: no delivery takes longer (smtp_data_done_timeout 600, twice, and a little)
 BACKLOG = 5.0  # seconds behind: a log that is still being read back has no rate of now
 SHOWN = (Queue.INCOMING, Queue.ACTIVE, Queue.DEFERRED, Queue.HOLD, Queue.CORRUPT, Queue.MAILDROP)
+GHOSTS_AMONG = 50_000  # messages in a listing; among more, a set of all ids costs more memory than ghosts do
+GHOST = 60.0  # seconds without a line about an id that no listing holds
 QUIET = 1.5  # seconds without a piece of the log
 _COUNTED = {Queue.DEFERRED: "postfix_deferred", Queue.HOLD: "postfix_deferred"}  # which probe counts a directory
 _ROLE_HOPS = {Role.FILTER: Hop.FILTER, Role.IMAP: Hop.MAILBOX, Role.ARCHIVE: Hop.ARCHIVE}
@@ -81,6 +83,7 @@ class Mta:
         for one in found:
             if isinstance(one, Listing):
                 self.queue.update(one, now)
+                self._forget_ghosts(one, now)
                 self.version += 1
             elif isinstance(one, Fact):
                 self.facts[one.name] = one.value
@@ -91,6 +94,19 @@ class Mta:
                     self._oldest.pop(queue, None)
                 else:
                     self._oldest[queue] = now - one.value
+
+    def _forget_ghosts(self, listing: Listing, at: float) -> None:
+        """End ids that a whole listing does not hold: some ends are never logged (`postsuper -d ALL`)."""
+        if listing.cut or self.behind >= BACKLOG or len(listing) > GHOSTS_AMONG:
+            return
+        queued = set(listing.ids)
+        ghosts = []
+        for number in self.book.ids():
+            if number.encode() not in queued:
+                shadow = self.book.entry(number)
+                if shadow is not None and max(shadow.arrival, shadow.last_at) < at - GHOST:
+                    ghosts.append(number)
+        self.book.forget(ghosts, at)
 
     def _count(self, at: float) -> None:
         book, width = self.book, len(self.book.attempts) // len(HOPS)
@@ -104,6 +120,12 @@ class Mta:
             self._totals.popleft()
 
     # what goes out
+
+    @property
+    def messages(self) -> int | None:
+        """How many messages the queue holds, None before anybody counted."""
+        counts = self.queue.counts
+        return sum(count for count, _ in counts.values()) if counts else None
 
     def causes(self, now: float) -> tuple[Cause, ...]:
         """All causes; computed again when something came in, or every few seconds."""

@@ -10,8 +10,7 @@ from typing import Any, TypeVar
 
 from msgspec.structs import replace
 
-from mailtop.ledger.queue import QueueBook
-from mailtop.model.errors import UsageError
+from mailtop.ledger.waiting import NO_ANSWER
 from mailtop.model.mail import QueueEntry
 from mailtop.model.snapshot import Cause, PageAsk, Shape
 from mailtop.model.text import Foreign
@@ -47,8 +46,8 @@ def causes(
     return _merged(ask, answers, attrgetter(ask.sort.lstrip("-")), reverse=ask.sort.startswith("-"))
 
 
-def _weight(cause: Cause) -> tuple[int, int]:
-    return cause.growth, cause.deferred + cause.active + cause.held + cause.bounced
+def _weight(cause: Cause) -> tuple[bool, int, int]:
+    return cause.reason == NO_ANSWER, cause.growth, cause.deferred + cause.active + cause.held + cause.bounced
 
 
 def shape(
@@ -100,13 +99,3 @@ def _window(
 ) -> list[Row]:
     parts: Iterable[Iterable[Row]] = [answer(replace(ask, offset=0, limit=max(0, stop)))[1] for answer in answers]
     return list(islice(merge(*parts, key=key, reverse=reverse), max(0, start), max(0, stop)))
-
-
-def chosen(books: Iterable[QueueBook], target: str) -> list[QueueBook]:
-    """The queues that an ask speaks of; raises UsageError for a target that is none."""
-    found = [book for book in books if target in ("", book.target)]
-    if not found and target:
-        raise UsageError(
-            target[:60], "is no queue that mailtop knows", "name it as in mailtop snapshot: host/container"
-        )
-    return found

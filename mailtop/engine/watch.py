@@ -138,6 +138,9 @@ class Watch:
 
     def _say_gone(self, name: str) -> None:
         old = self.targets[name]
+        if not old.roles:
+            del self.targets[name]  # it was nothing to the platform
+            return
         self.targets[name] = TargetState(name, old.host, old.roles, Health.CRIT, "gone", "the container is gone")
 
     def _add(self, target: Target, state: str) -> None:

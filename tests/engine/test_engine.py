@@ -232,13 +232,8 @@ def _stamp(at: float) -> str:
 async def test_a_connection_lost_under_an_act_never_says_done(engine: Engine, host: MailHost) -> None:
     (preview,) = await engine.plan("queue.hold", ALL)
     await engine.unlock(900)
-    host.faults = {"postsuper after": LinkLost("mail1", "connection lost"), "printf": TimedOut("mail1", "late")}
-
-    def then() -> None:
-        host.faults["printf"] = TimedOut("mail1", "late")
-
-    del host.faults["printf"]
-    host.before_put = then
+    host.faults = {"postsuper after": LinkLost("mail1", "connection lost")}
+    host.before_put = lambda: host.faults.update(postqueue=TimedOut("mail1", "late"))
     receipt = await engine.approve(Approval(preview.plan, "ann"))
 
     assert not receipt.ok

@@ -35,13 +35,19 @@ def _columns(now: float) -> list[Column[Cause]]:
         Column(
             "reason",
             16,
-            lambda cause: text(" ".join(filter(None, (cause.code, shown(cause.reason, 160))))),
+            lambda cause: text(_said(cause)),
             most=70,
             want=26,
         ),
         Column("sender", 22, lambda cause: text(shown(cause.sender, 60) or "<>", "dim"), most=34, rank=2),
         Column("host", 12, lambda cause: text(cause.target, "dim"), most=18, rank=3),
     ]
+
+
+def _said(cause: Cause) -> str:
+    """The reason, with its code in front where it is not in it."""
+    reason = shown(cause.reason, 160)
+    return reason if not cause.code or cause.code in reason else f"{cause.code} {reason}"
 
 
 def _hop(cause: Cause) -> Line:

@@ -1,0 +1,85 @@
+"""The whole queue: as it is printed where it is short, compressed on the host where it is not."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from typing import cast
+
+import pytest
+
+from mailtop.model.ask import Answer, Command, Engine
+from mailtop.model.errors import CommandFailed, Denied, Garbled, Missing
+from mailtop.parse.postqueue import Listing
+from mailtop.parse.queue_list import SMALL, listed
+
+
+def line(number: int) -> bytes:
+    message = {
+        "queue_name": "deferred",
+        "queue_id": f"4jYVfP5TPXz{number:05d}",
+        "arrival_time": 1795487814,
+        "message_size": 724,
+        "sender": "news@shop.example",
+        "recipients": [
+            {"address": "anna@outlook.test", "delay_reason": "connect to x[192.0.2.1]:25: Connection refused"}
+        ],
+    }
+    return json.dumps(message).encode() + b"\n"
+
+
+def lists(*answers: Answer, config: str = "") -> tuple[Listing, list[Command | Engine]]:
+    """Answer each question in turn; the listing, and what was asked."""
+    asking, asked = listed(config), list[Command | Engine]()
+    ask = next(asking)
+    with pytest.raises(StopIteration) as ended:
+        for answer in answers:
+            asked.append(ask)
+            ask = asking.send(answer)
+    return cast(Listing, ended.value.value), asked
+
+
+def test_a_short_queue_is_one_question() -> None:
+    listing, asked = lists(Answer(line(1) + line(2)), config="/etc/postfix-out")
+
+    assert len(listing) == 2
+    (ask,) = asked
+    assert isinstance(ask, Command)
+    assert (ask.argv, ask.large) == (("postqueue", "-c", "/etc/postfix-out", "-j"), True)
+
+
+def test_a_long_one_is_compressed_there_and_unpacked_here() -> None:
+    whole = b"".join(map(line, range(9000)))
+    listing, asked = lists(Answer(whole[:SMALL]), Answer(gzip.compress(whole)))
+
+    assert len(listing) == 9000
+    assert not listing.cut
+    assert isinstance(asked[1], Command)
+    assert asked[1].pipe == (("gzip", "-1", "-c"),)
+
+
+def test_what_was_cut_off_is_never_called_whole() -> None:
+    whole = b"".join(map(line, range(9000)))
+    packed = gzip.compress(whole)
+    listing, _ = lists(Answer(whole[:SMALL]), Answer(packed[: len(packed) // 2]))
+
+    assert listing.cut
+    assert 0 < len(listing) < 9000
+
+
+@pytest.mark.parametrize(
+    ("stderr", "error"),
+    [
+        (b"postqueue: fatal: Queue report unavailable - mail system is down", CommandFailed),
+        (b"postqueue: fatal: Connect to the Postfix showq service: Permission denied", Denied),
+        (b"sh: 1: postqueue: not found", Missing),
+    ],
+)
+def test_a_complaint_in_front_of_a_pipe_is_heard(stderr: bytes, error: type[Exception]) -> None:
+    with pytest.raises(error):
+        lists(Answer(b"", stderr))
+
+
+def test_junk_instead_of_gzip_is_garbled() -> None:
+    with pytest.raises(Garbled):
+        lists(Answer(b"x" * SMALL), Answer(b"\x1f\x8bjunk, and a lot of it"))
