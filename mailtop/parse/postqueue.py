@@ -207,10 +207,15 @@ class ListingReader:
         self._rest = octets[end:]
 
     def finish(self, at: float, cut: bool = False) -> Listing:
-        """Return the listing. `at`: when it was taken; `cut`: the answer was longer than its limit."""
+        """Return the listing. `at`: when it was taken; `cut`: the answer was longer than its limit.
+
+        Raises ParseError where lines came and not one is readable: that is no empty queue.
+        """
         if self._rest.strip():
             self._lines(self._rest)  # a last line without a newline counts if it is whole
             self._rest = b""
+        if self.unreadable and not len(self):
+            raise ParseError("postqueue -j", f"not a listing: none of {self.unreadable} lines is readable")
         keep = _last_of_each(self._ids)
         twice = 0 if keep is None else keep.count(0)
         if keep is not None:

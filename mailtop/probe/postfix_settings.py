@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from mailtop.model.ask import Answer, Command
+from mailtop.model.errors import ParseError
 from mailtop.model.sample import Fact
 from mailtop.model.text import Foreign, shown
 from mailtop.model.topology import Role
@@ -24,11 +25,15 @@ SETTINGS = (
 
 
 def read(answer: Answer) -> Iterator[Fact]:
-    """Yield `postfix_NAME = value` for the settings that this version knows."""
+    """Yield `postfix_NAME = value` for the settings that this version knows; every version knows some."""
+    found = False
     for line in answer.ok("postconf").splitlines():
         name, sign, value = line.partition(b" =")
         if sign and name.decode("ascii", "replace") in SETTINGS:
+            found = True
             yield Fact(f"postfix_{name.decode('ascii')}", shown(Foreign(value.strip()), 200))
+    if not found:
+        raise ParseError("postconf", f"names no setting: {shown(Foreign(answer.stdout), 80)!r}")
 
 
 PROBE = Poll(

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mailtop.model.errors import ParseError
 from mailtop.model.mail import Queue
 from mailtop.parse import postqueue
 from mailtop.parse.postqueue import Listing, ListingReader
@@ -199,3 +200,11 @@ def test_reasons_past_the_limit_are_told_by_an_example(monkeypatch: pytest.Monke
     assert len(listing) == 89
     assert len(listing.reasons) == 2
     assert listing.entry(88, "t").reason.startswith(b"host mx.g.test[1.2.3.4] said: 421 4.7.0 slow down")
+
+
+def test_an_answer_without_one_readable_line_is_no_empty_queue() -> None:
+    reader = ListingReader()
+    reader.feed(b"\xff\xfe\0{\"queue_name\": \x1b[31m]]] not what you asked for\n\x80\x81\n")
+
+    with pytest.raises(ParseError, match="none of 2 lines is readable"):
+        reader.finish(AT)
