@@ -204,7 +204,7 @@ def test_reasons_past_the_limit_are_told_by_an_example(monkeypatch: pytest.Monke
 
 def test_an_answer_without_one_readable_line_is_no_empty_queue() -> None:
     reader = ListingReader()
-    reader.feed(b"\xff\xfe\0{\"queue_name\": \x1b[31m]]] not what you asked for\n\x80\x81\n")
+    reader.feed(b'\xff\xfe\0{"queue_name": \x1b[31m]]] not what you asked for\n\x80\x81\n')
 
     with pytest.raises(ParseError, match="none of 2 lines is readable"):
         reader.finish(AT)
