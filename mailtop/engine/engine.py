@@ -277,7 +277,10 @@ class Engine:
             probes=tuple(states),
             logs=tuple(logs.values()),
             hops=hops,
-            queues=tuple(mta.state(by_target.get(mta.target.name, {}), now, self._listing(mta, now)) for mta in mtas),
+            queues=tuple(
+                mta.state(by_target.get(mta.target.name, {}), now, self._listing(mta, now), self._lost(mta.target.host))
+                for mta in mtas
+            ),
             alerts=alerts,
             receipts=self._executor.receipts.shown,
             versions={"causes": version, "shape": version, "messages": version},
@@ -296,6 +299,11 @@ class Engine:
             return state
         cells = host_cells(self._host_samples.get(state.name, {}), probes.get(state.name, {}), now)
         return replace(state, cells=cells)
+
+    def _lost(self, host: str) -> str:
+        """Why a host is not reached, empty while it is."""
+        link = self._watches[host].link
+        return "" if link.up else link.state.note or "not connected"
 
     def _listing(self, mta: Mta, now: float) -> float | None:
         """How far a full listing is that runs now, 0.0 … 0.99, by what such a length usually takes."""

@@ -183,14 +183,16 @@ class Mta:
             return Outcome(number, Fate.DONE, last.reason if last is not None else Foreign(b""))
         return None
 
-    def state(self, probes: Mapping[str, ProbeState], now: float, listing: float | None) -> QueueState:
-        """The queue for a snapshot. `probes`: those of this target by name; `listing`: how far one is that runs."""
+    def state(self, probes: Mapping[str, ProbeState], now: float, listing: float | None, lost: str = "") -> QueueState:
+        """The queue for a snapshot. `probes`: those of this target by name; `listing`: how far one is that runs.
+
+        `lost`: why its host is not reached, empty while it is.
+        """
         known = self.queue.listing
-        oldest = self._oldest_reading(now)
         return QueueState(
             self.target.name,
-            tuple((queue.value, self._counted(queue, probes, now)) for queue in SHOWN),
-            oldest,
+            tuple((queue.value, self._counted(queue, probes, now, lost)) for queue in SHOWN),
+            self._oldest_reading(probes, now, lost),
             listed=len(known) if known is not None else 0,
             listed_at=known.at if known is not None else 0.0,
             listing=listing,
@@ -198,31 +200,34 @@ class Mta:
             note=probes["postfix_listing"].note if "postfix_listing" in probes else "",
         )
 
-    def _counted(self, queue: Queue, probes: Mapping[str, ProbeState], now: float) -> Reading:
+    def _counted(self, queue: Queue, probes: Mapping[str, ProbeState], now: float, lost: str) -> Reading:
+        """What was counted stays to be seen, but it is unknown as soon as the next count has failed."""
         probe = probes.get(_COUNTED.get(queue, "postfix_queue"))
         known = self.queue.counts.get(queue)
         note = probe.note if probe is not None else ""
         if known is None:
             denied = probe is not None and probe.health is Health.DENIED
-            return Reading(None, Health.DENIED if denied else Health.UNKNOWN, note=note or "not counted yet")
+            return Reading(None, Health.DENIED if denied else Health.UNKNOWN, note=note or lost or "not counted yet")
         count, at = known
-        stale = now - at > 2 * max(probe.every if probe is not None else 0.0, 10.0) + 5.0
-        health = Health.UNKNOWN if stale else Health.WARN if queue is Queue.CORRUPT and count else Health.OK
-        return Reading(float(count), health, at, stale, note if stale else "")
+        stale, why = now - at > _stale_after(probe), lost or _failed_since(probe, at)
+        health = Health.UNKNOWN if stale or why else Health.WARN if queue is Queue.CORRUPT and count else Health.OK
+        return Reading(float(count), health, at, stale, why or (note if stale else ""))
 
-    def _oldest_reading(self, now: float) -> Reading:
+    def _oldest_reading(self, probes: Mapping[str, ProbeState], now: float, lost: str) -> Reading:
         """The oldest message: from long ids where the directories tell it, else from the last listing."""
-        listing = self.queue.listing
+        listing, probe = self.queue.listing, probes.get("postfix_queue")
         arrivals = list(self._oldest.values())
         at = max((at for _, at in self.queue.counts.values()), default=0.0)
         if not arrivals and listing is not None:
-            at = listing.at
+            at, probe = listing.at, probes.get("postfix_listing")
             arrivals = [float(min(listing.arrival))] if len(listing) else []
         if not at:
             return Reading(note="not listed yet")
+        stale, why = now - at > _stale_after(probe), lost or _failed_since(probe, at)
+        health = Health.UNKNOWN if stale or why else Health.OK
         if not arrivals:
-            return Reading(None, Health.OK, at, note="the queue is empty")
-        return Reading(now - min(arrivals), Health.OK, at)
+            return Reading(None, health, at, stale, why or "the queue is empty")
+        return Reading((now if health is Health.OK else at) - min(arrivals), health, at, stale, why)
 
     def flow(self, log: LogState | None, probes: Mapping[str, ProbeState], now: float) -> Flow:
         """This Postfix's part of the hops."""
@@ -264,3 +269,14 @@ class Mta:
         if now - ended > RATE:
             return None
         return [(new - old) / span for old, new in zip(first, last, strict=True)]
+
+
+def _stale_after(probe: ProbeState | None) -> float:
+    """Seconds after which what a probe said is too old to be called known."""
+    return 2 * max(probe.every if probe is not None else 0.0, 10.0) + 5.0
+
+
+def _failed_since(probe: ProbeState | None, at: float) -> str:
+    """Why a probe has failed since a time, empty where it has not."""
+    failed = probe is not None and probe.health in (Health.UNKNOWN, Health.DENIED) and probe.tried > at
+    return probe.note or "the last count failed" if probe is not None and failed else ""

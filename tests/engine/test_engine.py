@@ -250,9 +250,13 @@ async def test_a_lost_host_makes_its_numbers_unknown_never_zero_and_comes_back(e
     host.close()
 
     snapshot = await until(engine, lambda snapshot: snapshot.hosts[0].link is Link.DOWN)
-    assert all(health is Health.UNKNOWN for hop in snapshot.hops[:5] for _, health in hop.hosts) or snapshot.logs
-    assert count(snapshot.queues[0], "deferred").value == 5
+    deferred = count(snapshot.queues[0], "deferred")
+    assert (deferred.value, deferred.health) == (5, Health.UNKNOWN)
+    assert deferred.note == snapshot.hosts[0].note
+    assert snapshot.queues[0].oldest.health is Health.UNKNOWN
+    assert snapshot.logs[0].health is Health.UNKNOWN
     await until(engine, lambda snapshot: snapshot.hosts[0].link is Link.UP)
+    await until(engine, lambda snapshot: count(snapshot.queues[0], "deferred").health is Health.OK)
 
 
 async def test_a_paused_container_fails_its_own_probes_only(engine: Engine, host: MailHost) -> None:
@@ -266,6 +270,9 @@ async def test_a_paused_container_fails_its_own_probes_only(engine: Engine, host
     snapshot = await until(
         engine, lambda snapshot: any("paused" in p.note for p in snapshot.probes if p.target == POSTFIX)
     )
+    snapshot = await until(engine, lambda s: count(s.queues[0], "active").health is Health.UNKNOWN)
+    assert "paused" in count(snapshot.queues[0], "active").note
+    assert count(snapshot.queues[0], "active").value is not None
 
 
 async def test_asks_that_make_no_sense_are_explained(engine: Engine) -> None:
