@@ -117,7 +117,6 @@ def _parser() -> ArgumentParser:
     queue.add_argument("--json", action="store_true")
     act = command("act", "carry out an action: plan, preview, approve, receipt")
     act.add_argument("action", metavar="ACTION", help="queue.hold, queue.release …")
-    act.add_argument("targets", nargs="*", metavar="TARGET")
     act.add_argument("--on", required=True, metavar="HOST/CONTAINER")
     act.add_argument("--where", default="", metavar="EXPR")
     act.add_argument("--ids", metavar="FILE", help="queue ids, one a line (- for stdin)")
@@ -164,7 +163,8 @@ def _setup(options: Namespace) -> Setup:
 
             raise UsageError(recording, "no such recording", "make one with: mailtop record --to FILE")
     else:
-        settings = config.with_targets(settings, tuple(getattr(options, "targets", ())))
+        targets = (options.on.partition("/")[0],) if options.command == "act" else tuple(options.targets)
+        settings = config.with_targets(settings, targets)
     if options.interval:
         settings = msgspec.structs.replace(settings, interval=options.interval)
     return Setup(
@@ -184,9 +184,9 @@ def _dashboard(options: Namespace) -> int:
     from mailtop.engine.process import EngineProcess
     from mailtop.model.errors import UsageError
 
+    setup = _setup(options)
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise UsageError("dashboard", "stdin and stdout are no terminal", "for scripts: mailtop snapshot --json")
-    setup = _setup(options)
     engine = EngineProcess(setup, Path(options.log_file) if options.log_file else None)
     try:
         from mailtop.ui.app import MailtopApp  # while the engine connects

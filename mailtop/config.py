@@ -143,8 +143,8 @@ def with_targets(settings: Settings, targets: tuple[str, ...]) -> Settings:
 def _spelt(target: str) -> tuple[str, HostSettings]:
     """A host that is only a word on the command line: `local`, `docker`, `docker+ssh://host`, `user@host`."""
     here = socket.gethostname().partition(".")[0] or "localhost"
-    if target in ("local", "docker"):
-        return here, HostSettings(shell=target == "local")
+    if target in ("local", "docker", here):
+        return here, HostSettings(shell=target != "docker")
     scheme, separator, rest = target.partition("://")
     if separator and scheme not in ("ssh", "docker+ssh"):
         raise UsageError(target, f"no way to reach {scheme}://", "use user@host, ssh://host or docker+ssh://host")
