@@ -36,9 +36,10 @@ class HopFlow:
 
 @dataclass(frozen=True)
 class Flow:
-    """One Postfix's part. `log_at`: until when its log is known, 0.0 = it is not read, and `log_note` says why.
+    """One Postfix's part. `log_at`: until when its log is known, 0.0 = it was never read; `log_note`: why not now.
 
-    `queue_at` and `queue_note`: the same for its queue. `rejects`: a second in the last minute.
+    `queue_at` and `queue_note`: the same for its queue; `queue_lost`: why what is known of it is no longer true.
+    `rejects`: a second in the last minute.
     """
 
     host: str
@@ -46,6 +47,7 @@ class Flow:
     log_note: str = ""
     queue_at: float = 0.0
     queue_note: str = ""
+    queue_lost: str = ""
     stale_after: float = 30.0
     hops: Mapping[Hop, HopFlow] = field(default_factory=dict)
     causes: Sequence[Cause] = ()
@@ -75,11 +77,14 @@ def _state(hop: Hop, flows: Sequence[Flow], now: float) -> HopState:
     log_stale = any(now - flow.log_at > flow.stale_after for flow in logged)
     queue_stale = any(now - flow.queue_at > flow.stale_after for flow in listed)
 
+    log_part = next((_lacks(flow.host, flow.log_note) for flow in logged if flow.log_note), "")
+    queue_part = next((_lacks(flow.host, flow.queue_lost) for flow in listed if flow.queue_lost), "")
+
     def from_log(value: float | None, health: Health = Health.OK) -> Reading:
-        return _reading(value, health, log_at, log_stale, log_why)
+        return _reading(value, health, log_at, log_stale, log_why or log_part)
 
     def from_queue(value: float | None, health: Health = Health.OK) -> Reading:
-        return _reading(value, health, queue_at, queue_stale, queue_why)
+        return _reading(value, health, queue_at, queue_stale, queue_why or queue_part)
 
     deferred = sum(cause.deferred for cause in waits)
     growth = sum(cause.growth for cause in waits if cause.deferred or cause.active)
@@ -116,10 +121,15 @@ def _by_host(healths: Iterable[tuple[str, Health]]) -> tuple[tuple[str, Health],
 
 
 def _reading(value: float | None, health: Health, at: float, stale: bool, why: str) -> Reading:
-    """No value is no data, and never ok."""
+    """No value is no data, and never ok; neither is a sum that lacks a part, but what is wrong without it is wrong."""
     if value is None:
         return Reading(None, Health.UNKNOWN, at, stale, why)
-    return Reading(value, health, at, stale)
+    return Reading(value, Health.UNKNOWN if why and health is Health.OK else health, at, stale, why)
+
+
+def _lacks(host: str, why: str) -> str:
+    """What a sum over hosts lacks; errors name their host themselves, other notes do not."""
+    return f"incomplete: {why}" if why.startswith(f"{host}:") else f"incomplete: {host}: {why}"
 
 
 def _hop_of(cause: Cause) -> Hop:
@@ -129,7 +139,7 @@ def _hop_of(cause: Cause) -> Hop:
 
 def _health(hop: Hop, flow: Flow, now: float) -> Health:
     """One host at one hop."""
-    if not flow.log_at or now - flow.log_at > flow.stale_after:
+    if not flow.log_at or flow.log_note or now - flow.log_at > flow.stale_after:
         return Health.UNKNOWN
     part = flow.hops.get(hop, HopFlow())
     if _no_success((part,), now):

@@ -263,7 +263,10 @@ class Engine:
         version = sum(mta.version for mta in mtas)
         hosts = tuple(self._host(watch, by_target, now) for watch in watches)
         targets = tuple(state for watch in watches for state in watch.targets.values())
-        flows = [mta.flow(logs.get(mta.target.name), by_target.get(mta.target.name, {}), now) for mta in mtas]
+        flows = [
+            mta.flow(logs.get(mta.target.name), by_target.get(mta.target.name, {}), now, self._lost(mta.target.host))
+            for mta in mtas
+        ]
         hops = hop_states(flows, now)
         alerts = firing(hosts, targets, tuple(logs.values()), hops, self._firing_since, now)
         self._firing_since = {(alert.rule, alert.target): alert.since for alert in alerts}

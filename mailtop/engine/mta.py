@@ -229,8 +229,8 @@ class Mta:
             return Reading(None, health, at, stale, why or "the queue is empty")
         return Reading((now if health is Health.OK else at) - min(arrivals), health, at, stale, why)
 
-    def flow(self, log: LogState | None, probes: Mapping[str, ProbeState], now: float) -> Flow:
-        """This Postfix's part of the hops."""
+    def flow(self, log: LogState | None, probes: Mapping[str, ProbeState], now: float, lost: str = "") -> Flow:
+        """This Postfix's part of the hops. `lost`: why its host is not reached, empty while it is."""
         listing, listed = self.queue.listing, probes.get("postfix_listing")
         followed = log is not None and log.health is Health.OK and self.log_at
         why = "" if followed else log.note if log is not None else "its log is not read"
@@ -254,7 +254,8 @@ class Mta:
             why,
             listing.at if listing is not None else 0.0,
             listed.note if listed is not None else "",
-            stale_after=2 * max(listed.every if listed is not None else 0.0, 10.0) + 5.0,
+            lost or (_failed_since(listed, listing.at) if listing is not None else ""),
+            stale_after=_stale_after(listed),
             hops=hops,
             causes=self.causes(now),
             rejects=rates[len(HOPS) + 1] if rates else None,

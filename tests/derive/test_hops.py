@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 from msgspec.structs import replace
 
 from mailtop.derive.hops import Flow, HopFlow, hop_states
@@ -105,3 +107,30 @@ def test_two_postfixes_on_a_host_are_one_column_and_the_worse_one_counts() -> No
     state = row(Hop.REMOTE, flow("mail1", CAUSE, remote=FLOWING), flow("mail1", remote=FLOWING))
 
     assert state.hosts == (("mail1", Health.WARN),)
+
+
+def test_a_sum_that_lacks_a_host_is_unknown_and_says_so_at_once() -> None:
+    lost = "mail1: connection lost"
+    gone = dataclasses.replace(flow("mail1", remote=HopFlow(succeeded=NOW - 3)), log_note=lost, queue_lost=lost)
+
+    state = row(Hop.REMOTE, gone, flow("mail2", remote=FLOWING))
+
+    assert (state.rate.value, state.rate.health) == (2.0, Health.UNKNOWN)
+    assert state.rate.note == "incomplete: mail1: connection lost"
+    assert state.deferred.health is Health.UNKNOWN
+    assert dict(state.hosts) == {"mail1": Health.UNKNOWN, "mail2": Health.OK}
+
+
+def test_what_is_wrong_without_a_lost_host_is_wrong() -> None:
+    gone = dataclasses.replace(flow("mail1"), log_note="lost", queue_lost="lost")
+
+    assert row(Hop.REMOTE, gone, flow("mail2", CAUSE, remote=FLOWING)).deferred.health is Health.WARN
+
+
+def test_a_postfix_whose_log_was_never_read_spoils_no_sum() -> None:
+    never = Flow("mail1", log_note="the log ended: its daemon stopped")
+
+    state = row(Hop.REMOTE, never, flow("mail2", remote=FLOWING))
+
+    assert (state.rate.value, state.rate.health) == (2.0, Health.OK)
+    assert dict(state.hosts)["mail1"] is Health.UNKNOWN
