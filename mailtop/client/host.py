@@ -66,7 +66,7 @@ class LiveHost:
         if isinstance(ask, Engine):
             return self._ask_engine(ask)
         if container in self._shellless:
-            return self._exec(container, ask)
+            return self._without_shell(container, ask)
         try:
             if isinstance(ask, Put):
                 with self._turn(self._put, ask):
@@ -78,8 +78,7 @@ class LiveHost:
         except Missing as error:
             if not container or error.thing != f"{self.name}/{container}: {_SHELL[0]}":
                 raise
-            self._shellless.add(container)
-            return self._exec(container, ask)
+            return self._without_shell(container, ask)
 
     def follow(self, container: str, follow: Follow) -> Iterator[Chunk]:
         """Follow a container's log; see `Docker.logs`."""
@@ -150,6 +149,14 @@ class LiveHost:
             yield
         finally:
             places.release()
+
+    def _without_shell(self, container: str, ask: Command | Put) -> Answer:
+        """By one exec. A container that is just being stopped seems to have no shell either, and has one when it is
+        back: so what fails here too is asked of a shell the next time."""
+        self._shellless.discard(container)
+        answer = self._exec(container, ask)
+        self._shellless.add(container)
+        return answer
 
     def _exec(self, container: str, ask: Command | Put) -> Answer:
         """One exec for one ask, in a container without a shell: no pipe, and no deadline on the host."""

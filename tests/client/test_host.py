@@ -146,6 +146,21 @@ def test_a_container_without_a_shell_is_asked_by_one_exec_each(mail1: LiveHost, 
         mail1.ask("postfix", Command(("sleep", "5"), timeout=0.3))
 
 
+def test_a_container_that_was_being_stopped_has_its_shell_again_when_it_is_back(
+    mail1: LiveHost, engine: FakeEngine
+) -> None:
+    piped = Command(("echo", "x"), pipe=(("cat",),))
+    run = engine.attach
+    refuse_shell(engine)
+    assert mail1.ask("postfix", Command(("echo", "one"))).stdout == b"one\n"  # an exec that was just in time
+    with pytest.raises(Missing):
+        mail1.ask("postfix", piped)
+
+    engine.attach = run  # type: ignore[method-assign]  # well again
+
+    assert mail1.ask("postfix", piped).stdout == b"x\n"
+
+
 def test_a_host_whose_engine_is_away_is_asked_all_the_same() -> None:
     host = LiveHost(NoForwarding("echo docker: not found >&2; exit 127", Missing("mail1", "no such file", "is it up?")))
     host.connect()
