@@ -47,7 +47,8 @@ def _load(samples: Sequence[Sample], probe: ProbeState) -> tuple[Cell, ...]:
 def _disks(samples: Sequence[Sample], probe: ProbeState) -> tuple[Cell, ...]:
     """The fullest; all that are too full, and one or two that are not."""
     full = sorted((one for one in samples if one.name in _UNITS), key=lambda one: one.value, reverse=True)
-    shown = [one for place, one in enumerate(full) if place < SHOWN or one.value >= FULL_WARN]
+    space = [one for one in full if _UNITS[one.name] == ""][:SHOWN]
+    shown = [one for one in full if one.value >= FULL_WARN or one in space]
     return tuple(
         Cell(dict(one.labels)["mount"] + _UNITS[one.name], Reading(100 * one.value, _health(one), probe.last_ok), "%")
         for one in shown

@@ -46,12 +46,12 @@ def _read(answer: Answer, unit: str, factor: int) -> Iterator[Sample]:
 
 
 def _one_a_device(rows: Iterable[list[bytes]]) -> list[list[bytes]]:
-    """Drop what a bind mount shows again: of one device's mounts, the shortest path stands for all."""
-    found: dict[bytes, list[bytes]] = {}
-    for number, row in enumerate(rows):
-        device = row[0] if len(row) > 5 and row[0].startswith(b"/") else b"#%d" % number
-        if device not in found or len(row[5]) < len(found[device][5]):
-            found[device] = row
+    """Drop what a bind mount shows again: of mounts with the very same figures, the shortest path stands for all."""
+    found: dict[tuple[bytes, ...], list[bytes]] = {}
+    for row in rows:
+        figures = tuple(row[1:4])
+        if len(row) > 5 and (figures not in found or len(row[5]) < len(found[figures][5])):
+            found[figures] = row
     return list(found.values())
 
 
