@@ -45,6 +45,8 @@ from mailtop.probe.postfix_listing import PROBE as LISTING
 from mailtop.transport.recording import SCHEMA, Header, Tape
 from mailtop.transport.replay import Due, Replay
 
+TICK_AGAIN = 1.0  # seconds from a tick that failed, by a bug of ours, to the next
+
 _log = logging.getLogger(__name__)
 
 
@@ -126,7 +128,7 @@ class Engine:
     async def start(self) -> None:
         """Connect to everything and begin to watch; returns at once."""
         self._open()
-        self._tasks.append(asyncio.create_task(self._tick()))
+        self._keep_ticking()
         if self._playing is not None:
             self._tasks.append(asyncio.create_task(self._play(self._playing)))
 
@@ -166,6 +168,19 @@ class Engine:
             await self._watches[due.host].run(due.container, due.by)
 
         await playing.play(run)
+
+    def _keep_ticking(self) -> None:
+        """A bug in what is made of what is known is logged and tried again: it may not freeze the face for ever."""
+        if not self._ended:
+            task = asyncio.create_task(self._tick(), name="tick")
+            self._tasks.append(task)
+            task.add_done_callback(self._ticked)
+
+    def _ticked(self, task: asyncio.Task[None]) -> None:
+        self._tasks.remove(task)
+        if not task.cancelled():
+            _log.error("the tick ended", exc_info=task.exception())
+            asyncio.get_running_loop().call_later(TICK_AGAIN, self._keep_ticking)
 
     async def _tick(self) -> None:
         """A snapshot at each interval, or at once when something asks for one."""
@@ -357,6 +372,8 @@ class Engine:
 
     async def plan(self, action: str, selection: Selection) -> tuple[Preview, ...]:
         """See Console."""
+        if not selection.names_something:
+            raise Refused(action, "says not on what", "mark rows with space, or set a filter that matches some")
         now, previews = self._clock.now(), []
         for mta in self._mtas.values():
             rows = mta.queue.select(selection, now, mta.book.hop_of)

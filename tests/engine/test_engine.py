@@ -282,3 +282,34 @@ async def test_asks_that_make_no_sense_are_explained(engine: Engine) -> None:
         await engine.plan("queue.nuke", ALL)
     with pytest.raises(Refused, match="nothing is selected"):
         await engine.plan("queue.hold", Selection((Key(POSTFIX, QueueId("NOSUCHID1")),)))
+
+
+class Faulty(SystemClock):
+    """A clock with a bug: while it is broken, whoever asks it dies."""
+
+    broken = False
+
+    def now(self) -> float:
+        if self.broken:
+            raise ZeroDivisionError
+        return super().now()
+
+
+async def test_a_bug_under_a_snapshot_is_logged_and_freezes_no_face(
+    host: MailHost, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    clock = Faulty()
+    settings = Settings(hosts={"mail1": HostSettings()}, interval=0.05)
+    engine = Engine(settings, {"mail1": lambda: host}, clock, operator="ann", audit=tmp_path / "audit.jsonl")
+    await engine.start()
+    await until(engine, lambda snapshot: snapshot.hosts[0].link is Link.UP)
+
+    clock.broken = True
+    async with asyncio.timeout(10):
+        while "the tick ended" not in caplog.text:
+            await asyncio.sleep(0.01)
+    clock.broken = False
+
+    seq = engine._seq
+    await until(engine, lambda snapshot: snapshot.seq > seq + 2)
+    await engine.close()
