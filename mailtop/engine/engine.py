@@ -190,121 +190,17 @@ class Engine:
                 await self._publish()
             await within(self._due, self._interval)
 
-    # what comes in
-
-    def _deliver(self, target: Target, probe: str, found: Iterable[Found], at: float) -> None:
-        found = tuple(found)
-        samples = tuple(one for one in found if isinstance(one, Sample))
-        self._store.put(target.name, samples, at)
-        if not target.container:
-            self._host_samples.setdefault(target.host, {})[probe] = samples
-        mta = self._mtas.get(target.name)
-        if mta is not None:
-            mta.take(found, at)
-
-    def _gate(self, target: Target, probe: Probe) -> str:
-        """May a full listing run by itself? Only where counting has shown that the host can afford it."""
-        mta = self._mtas.get(target.name)
-        if probe is not LISTING or mta is None:
-            return ""
-        messages = mta.messages
-        if messages is None and not self._watches[target.host].tried(target.name, "postfix_deferred"):
-            return "waits until the queue has been counted"
-        if messages is not None and not affordable(COST * messages):
-            return f"{messages:,} messages: listed only when asked for (r), it would keep {target.host} busy"
-        return ""
-
-    def _follower(self, target: Target, link: Link) -> Follower[Batch] | None:
-        """The follower of a Postfix's log, with the books that it fills."""
-        self._roles.setdefault(target.container, target.roles)
-        if Role.MTA not in target.roles:
-            return None
-        self._mtas[target.name] = Mta(target, self._settings.flow, self._roles)
-        now = self._clock.now()
-        parser = PostfixLog(Stamps(now))
-
-        def parse(chunk: Chunk) -> Batch:
-            parser.stamps.reference = chunk.stamp or now  # a year that turns while we watch
-            return parser.read(chunk.lines)
-
-        since = int(now) - self._settings.history if self._playing is None else 0
-        return Follower(target, Follow("docker", since=max(1, since)), link, self._clock, parse, self._take_log)
-
-    def _take_log(self, target: Target, batch: Batch, chunk: Chunk) -> None:
-        mta, now = self._mtas[target.name], self._clock.now()
-        mta.feed(batch, chunk, now)
-
-    # what goes out
-
     async def _publish(self) -> None:
-        now = self._clock.now()
-        logs = {}
-        for watch in self._watches.values():
-            for name, follower in watch.followers.items():
-                mta = self._mtas[name]
-                if follower.state.health is Health.OK and watch.link.up:
-                    mta.follows(now)
-                    self._store.put(name, counts(mta.book, now), now)
-                logs[name] = self._log_state(follower.state, mta, watch)
-        self._executor.receipts.settle(self._decide, now)
+        now, executor = self._clock.now(), self._executor
+        logs = self._watching.follow_on(now)
+        executor.receipts.settle(self._watching.decide, now)
         self._seq += 1
-        snapshot = self._taken(now, logs)
-        async with self._changed:
-            self._snapshot = snapshot
-            self._changed.notify_all()
-
-    def _log_state(self, state: LogState, mta: Mta, watch: Watch) -> LogState:
-        unreadable = mta.book.totals["unreadable"]
-        if not watch.link.up:
-            return replace(state, unreadable=unreadable, health=Health.UNKNOWN, note=watch.link.state.note)
-        return replace(state, unreadable=unreadable)
-
-    def _decide(self, target: str, outcome: Outcome, after: float) -> Outcome | None:
-        mta = self._mtas.get(target)
-        return mta.decide(outcome, after) if mta is not None else None
-
-    def _taken(self, now: float, logs: dict[str, LogState]) -> Snapshot:
-        watches = self._watches.values()
-        states = [
-            state
-            for watch in watches
-            for state in (watch.discovery, *(collector.state for collector in watch.collectors.values()))
-        ]
-        by_target: dict[str, dict[str, ProbeState]] = {}
-        for state in states:
-            by_target.setdefault(state.target, {})[state.probe] = state
-        order = list(self._watches)
-        mtas = sorted(self._mtas.values(), key=lambda mta: (order.index(mta.target.host), mta.target.name))
-        version = sum(mta.version for mta in mtas)
-        hosts = tuple(self._host(watch, by_target, now) for watch in watches)
-        targets = tuple(state for watch in watches for state in watch.targets.values())
-        flows = [
-            mta.flow(logs.get(mta.target.name), by_target.get(mta.target.name, {}), now, self._lost(mta.target.host))
-            for mta in mtas
-        ]
-        hops = hop_states(flows, now)
-        alerts = firing(hosts, targets, tuple(logs.values()), hops, self._firing_since, now)
-        self._firing_since = {(alert.rule, alert.target): alert.since for alert in alerts}
-        return Snapshot(
-            self._seq,
-            now,
-            _platform(self._settings),
-            self._settings.platform.colour,
-            hosts=hosts,
-            targets=targets,
-            probes=tuple(states),
-            logs=tuple(logs.values()),
-            hops=hops,
-            queues=tuple(
-                mta.state(by_target.get(mta.target.name, {}), now, self._listing(mta, now), self._lost(mta.target.host))
-                for mta in mtas
-            ),
-            alerts=alerts,
-            receipts=self._executor.receipts.shown,
-            versions={"causes": version, "shape": version, "messages": version},
+        snapshot = replace(
+            self._watching.picture(self._seq, now, logs),
+            receipts=executor.receipts.shown,
             interval=self._interval,
-            read_only=self._read_only,
-            unlocked_until=self._executor.unlocked_until if self._executor.unlocked else 0.0,
+            read_only=bool(self._read_only),
+            unlocked_until=executor.unlocked_until if executor.unlocked else 0.0,
             replay=self._playing.speed if self._playing is not None else 0.0,
             recording=self._tape is not None and not self._tape.failed,
             paused=self._paused,

@@ -6,13 +6,14 @@ from collections import deque
 from collections.abc import Iterable, Mapping
 from math import inf
 
+from mailtop.action import ACTIONS, Action
 from mailtop.config import FlowSettings
 from mailtop.derive.hops import Flow, HopFlow
 from mailtop.ledger.book import Ledger
 from mailtop.ledger.hops import HOPS, HopRules
 from mailtop.ledger.queue import QueueBook
 from mailtop.model.ask import Chunk
-from mailtop.model.mail import Queue, QueueEntry
+from mailtop.model.mail import Queue, QueueEntry, QueueId
 from mailtop.model.operation import Fate, Outcome
 from mailtop.model.sample import Fact, Sample
 from mailtop.model.snapshot import Cause, Health, LogState, PageAsk, ProbeState, QueueState, Reading, Shape
@@ -26,11 +27,14 @@ RATE = 60.0  # seconds over which rates are taken
 BOUNCES = 3600.0  # seconds of bounces that count as a cause
 LATELY = 600.0
 UNDECIDED = 1300.0  # seconds: no delivery takes longer (smtp_data_done_timeout 600, twice, and a little)
+ACTING = 60.0  # seconds before an act's end in which what it touched may have left the queue
+SETTLED = 5.0  # seconds in which the log tells how a message left that a listing holds no more
 BACKLOG = 5.0  # seconds behind: a log that is still being read back has no rate of now
 SHOWN = (Queue.INCOMING, Queue.ACTIVE, Queue.DEFERRED, Queue.HOLD, Queue.CORRUPT, Queue.MAILDROP)
 GHOSTS_AMONG = 50_000  # messages in a listing; among more, a set of all ids costs more memory than ghosts do
 GHOST = 60.0  # seconds without a line about an id that no listing holds
 QUIET = 1.5  # seconds without a piece of the log
+_ACTIONS = {action.key: action for action in ACTIONS}
 _COUNTED = {Queue.DEFERRED: "postfix_deferred", Queue.HOLD: "postfix_deferred"}  # which probe counts a directory
 _ROLE_HOPS = {Role.FILTER: Hop.FILTER, Role.IMAP: Hop.MAILBOX, Role.ARCHIVE: Hop.ARCHIVE}
 
@@ -51,6 +55,7 @@ class Mta:
         self.log_at = 0.0
         self.behind = inf
         self._fed_at = 0.0
+        self._listed_at = 0.0
         self.version = 0
         self._archive_domains = rules.archive_domains
         self._roles = roles
@@ -78,22 +83,23 @@ class Mta:
         if self.behind < BACKLOG:
             self._count(now)
 
-    def take(self, found: Iterable[object], now: float) -> None:
-        """Enter what a probe found."""
+    def take(self, found: Iterable[object], asked: float, now: float) -> None:
+        """Enter what a probe found. `asked`: when it was asked, and so when it was true; `now`: when we know it."""
         for one in found:
             if isinstance(one, Listing):
-                self.queue.update(one, now)
-                self._forget_ghosts(one, now)
+                self.queue.update(one, asked)
+                self._forget_ghosts(one, asked)
+                self._listed_at = now
                 self.version += 1
             elif isinstance(one, Fact):
                 self.facts[one.name] = one.value
             elif isinstance(one, Sample) and one.name.startswith("postfix_queue_"):
                 queue = Queue(dict(one.labels)["queue"])
                 if one.name == "postfix_queue_messages":
-                    self.queue.counted(queue, int(one.value), now)
+                    self.queue.counted(queue, int(one.value), asked)
                     self._oldest.pop(queue, None)
                 else:
-                    self._oldest[queue] = now - one.value
+                    self._oldest[queue] = asked - one.value
 
     def _forget_ghosts(self, listing: Listing, at: float) -> None:
         """End ids that a whole listing does not hold: some ends are never logged (`postsuper -d ALL`)."""
@@ -162,26 +168,41 @@ class Mta:
         listing = self.queue.listing
         return ("listing", listing.at) if listing is not None else ("log", self.log_at)
 
-    def decide(self, outcome: Outcome, after: float) -> Outcome | None:
-        """What became of a message since an act: from the log, then from a listing taken after it."""
-        number, listing = outcome.id, self.queue.listing
-        last = self.book.fate(number, after)
-        if self.book.removed(number, after):
-            said = last.reason if last is not None else Foreign(b"removed from the queue")
-            return Outcome(number, Fate.DELIVERED if last is not None and last.status == "sent" else Fate.GONE, said)
-        if listing is None or listing.at <= after:
+    def decide(self, action_key: str, outcome: Outcome, after: float) -> Outcome | None:
+        """What an act that ended at `after` did to a message: by the log, then by a listing asked for since."""
+        action, number = _ACTIONS.get(action_key), outcome.id
+        if action is None:
+            return None
+        if self.book.removed(number, after - ACTING):
+            return self._left(action, number, after)
+        listing = self.queue.listing
+        if listing is None or listing.cut or listing.at <= after:
             return None
         entry = self.queue.entry(number)
+        late = listing.at - after > UNDECIDED
         if entry is None:
-            return Outcome(number, Fate.GONE, Foreign(b"not in the queue any more"))
+            told = self.behind < BACKLOG and self.log_at >= self._listed_at + SETTLED
+            return Outcome(number, Fate.GONE, Foreign(b"not in the queue any more")) if told or late else None
+        last, found = self.book.fate(number, after), Foreign(b"found in " + entry.queue.encode())
         if last is not None and last.status == "sent" and not entry.recipients:
             return Outcome(number, Fate.DELIVERED, Foreign(b"left all the same; its empty file stays on hold"))
+        if entry.queue not in action.done:
+            open_ = outcome.fate is Fate.IN_DELIVERY and entry.queue is Queue.ACTIVE and not late
+            return None if open_ else Outcome(number, Fate.REFUSED, found)
         if outcome.fate is Fate.UNKNOWN:  # never read back: what the listing shows is what was done
-            said = Foreign(b"found in " + entry.queue.encode())
-            return Outcome(number, Fate.DONE if entry.queue is Queue.HOLD else Fate.REFUSED, said)
-        if entry.queue is Queue.HOLD and (last is not None or listing.at - after > UNDECIDED):
+            return Outcome(number, Fate.DONE, found)
+        if last is not None or late:
             return Outcome(number, Fate.DONE, last.reason if last is not None else Foreign(b""))
         return None
+
+    def _left(self, action: Action, number: QueueId, after: float) -> Outcome:
+        """The log ended an id: mail that was sent left in spite of a hold, and because of a release."""
+        last = self.book.fate(number, after - ACTING)
+        if last is None:
+            return Outcome(number, Fate.GONE, Foreign(b"removed from the queue"))
+        if Queue.HOLD in action.sources:
+            return Outcome(number, Fate.DONE, last.reason)
+        return Outcome(number, Fate.DELIVERED if last.status == "sent" else Fate.GONE, last.reason)
 
     def state(self, probes: Mapping[str, ProbeState], now: float, listing: float | None, lost: str = "") -> QueueState:
         """The queue for a snapshot. `probes`: those of this target by name; `listing`: how far one is that runs.
