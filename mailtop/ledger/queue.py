@@ -105,12 +105,14 @@ class QueueBook:
         return self.waiting.page(causes, ask)
 
     def select(self, selection: Selection, at: float, hop_of: HopOf | None = None) -> list[int]:
-        """Return the rows of a selection: its keys on this target, or all that match its filter and cause."""
+        """Return the rows of a selection: its keys on this target, or all that match its filter, cause and domain."""
         if self.listing is None or selection.target not in ("", self.target):
             return []
         if selection.keys:
             return self._rows_of({key.id.encode() for key in selection.keys if key.target == self.target})
-        mask = self._mask(selection.where, selection.cause, "", at, hop_of)
+        if not selection.names_something:
+            return []
+        mask = self._mask(selection.where, selection.cause, selection.domain, at, hop_of)
         return list(range(len(self.listing)) if mask is None else compress(range(len(self.listing)), mask))
 
     def items(self, rows: Iterable[int]) -> tuple[Item, ...]:
@@ -140,7 +142,7 @@ class QueueBook:
             return []
         return [row for row, text in enumerate(self.listing.ids) if text in ids]
 
-    def _mask(self, where: str, cause: str, domain: str, at: float, hop_of: HopOf | None) -> Mask | None:
+    def _mask(self, where: str, cause: str, domain: Foreign | None, at: float, hop_of: HopOf | None) -> Mask | None:
         """Which rows match, None for all. The last few are kept: paging asks for the same again and again."""
         listing = self.listing
         assert listing is not None  # noqa: S101 — all callers have looked
@@ -150,9 +152,8 @@ class QueueBook:
             if cause:
                 of_cause = self.waiting.mask(listing, cause, hop_of)
                 mask = of_cause if mask is None else both(mask, of_cause)
-            if domain:
-                wanted = domain.lower().encode("utf-8", "surrogateescape")
-                chosen = bytes(listing.domains[cell.domain] == wanted for cell in listing.cells)
+            if domain is not None:
+                chosen = bytes(listing.domains[cell.domain] == domain for cell in listing.cells)
                 of_domain = spread(chosen, listing.cell)
                 mask = of_domain if mask is None else both(mask, of_domain)
             if len(self._masks) >= 4:

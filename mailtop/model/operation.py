@@ -21,12 +21,23 @@ class Danger(StrEnum):
 
 
 class Selection(Struct, frozen=True):
-    """What the operator marked: explicit `keys`, or all that match `where` / `cause` (frozen to ids by the plan)."""
+    """What the operator marked: explicit `keys`, or all that match `where`, `cause` and `domain` on `target`.
+
+    `domain` is a recipient domain to the letter, None for any (empty: mail without recipients). A selection that
+    names nothing is refused: the whole queue is only meant where `everything` says so.
+    """
 
     keys: tuple[Key, ...] = ()
     where: str = ""
     cause: str = ""
     target: str = ""
+    domain: Foreign | None = None
+    everything: bool = False
+
+    @property
+    def names_something(self) -> bool:
+        """Does it say what is meant?"""
+        return bool(self.keys or self.where.strip() or self.cause or self.domain is not None or self.everything)
 
 
 class Step(Struct, frozen=True):
@@ -122,7 +133,10 @@ class Outcome(Struct, frozen=True):
 class Receipt(Struct, frozen=True):
     """What an act did. `open` while the log has not decided about messages in delivery.
 
-    `said`: the last line of the program's own words. `undo`: the action that takes it back, empty where none does.
+    `fates` counts all messages by fate. `outcomes` are all of them where the receipt is whole, and only some of
+    those that were not simply done in a snapshot. `ok`: what was sent is done, or is being done. `ended`: when the last
+    program had ended (0.0: nothing was sent). `said`: the last line of its own words. `undo`: the action that takes
+    it back, empty where none does.
     """
 
     id: str
@@ -139,7 +153,11 @@ class Receipt(Struct, frozen=True):
     undo: str = ""
     open: bool = False
     undone: bool = False
+    ended: float = 0.0
+    fates: tuple[tuple[Fate, int], ...] = ()
 
     def count(self, *fates: Fate) -> int:
         """How many messages met one of these fates."""
+        if self.fates:
+            return sum(count for fate, count in self.fates if fate in fates)
         return sum(outcome.fate in fates for outcome in self.outcomes)

@@ -208,15 +208,15 @@ class PageAsk(Struct, frozen=True):
     """A window on something too long for a snapshot.
 
     `kind`: `causes`, `shape` or `messages`. `where`: a filter as typed (`sender:ann`, plain text, `!` not, `~` fuzzy).
-    `cause` and `domain` narrow to one cause's or one next hop's messages. `sort`: a column's name; `-` before it
-    turns it round; empty = the kind's own order.
+    `cause` and `domain` narrow to one cause's messages, or one recipient domain's to the letter (None: any). `sort`: a
+    column's name; `-` before it turns it round; empty = the kind's own order.
     """
 
     kind: str
     target: str = ""
     where: str = ""
     cause: str = ""
-    domain: str = ""
+    domain: Foreign | None = None
     sort: str = ""
     offset: int = 0
     limit: int = 200
@@ -264,7 +264,8 @@ AGES = (5, 10, 20, 40, 80, 160, 320, 640, 1280)
 class Page(Struct, frozen=True):
     """One window. Exactly one of the row tuples is filled; `total` counts all that match, `at` when it was true.
 
-    `known` says what the rows rest on: `listing`, `log` (the shadow queue) or `sample`.
+    `known` says what the rows rest on: `listing`, `log` (the shadow queue) or `sample`. `unknown` says why rows are
+    missing (a listing denied, a host down), empty where none are: without it, no rows means no mail.
     """
 
     ask: PageAsk
@@ -272,6 +273,7 @@ class Page(Struct, frozen=True):
     total: int
     at: float
     known: str = "listing"
+    unknown: str = ""
     causes: tuple[Cause, ...] = ()
     shapes: tuple[Shape, ...] = ()
     messages: tuple[QueueEntry, ...] = ()

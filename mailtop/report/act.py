@@ -22,10 +22,12 @@ UNLOCKED = 300.0  # seconds: one act, and its reading back
 
 async def run(console: Console, options: Namespace, out: TextIO, err: TextIO) -> int:
     """Show the preview; with --dry-run or --yes-i-mean COUNT carry it out; 4 where it is refused."""
-    if not options.where and not options.ids:
-        raise UsageError("act", "says not on what", "give --where EXPR or --ids FILE")
-    await first_reading(console, listing=True)
+    if bool(options.where.strip()) is bool(options.ids):
+        raise UsageError("act", "says not on what", "give --where EXPR or --ids FILE, one of them")
     keys = tuple(Key(options.on, queue_id(word)) for word in _ids(options.ids)) if options.ids else ()
+    if options.ids and not keys:
+        raise UsageError(options.ids, "holds no queue id", "one a line")
+    await first_reading(console, listing=True)
     previews = await console.plan(options.action, Selection(keys, options.where, target=options.on))
     for preview in previews:
         err.writelines(f"{line}\n" for line in told(preview))

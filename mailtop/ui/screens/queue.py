@@ -163,7 +163,7 @@ class Queue:
                 label = " ".join(filter(None, (cut(shown(cause.next_hop, 60), 24), cause.code))) or "no next hop"
                 self._push(PageAsk("shape", target=cause.target, cause=cause.id, where=""), label)
             case Shape() as shape:
-                ask = replace(self._level.ask, kind="messages", domain=shown(shape.domain), sort="", offset=0)
+                ask = replace(self._level.ask, kind="messages", domain=shape.domain, sort="", offset=0)
                 self._push(ask, shown(shape.domain, 40))
             case QueueEntry():
                 self.describe()
@@ -175,7 +175,7 @@ class Queue:
             self._push(PageAsk("shape", where=level.ask.where), "all")
         else:
             kind = "messages" if level.ask.kind == "shape" else "shape"
-            self._replace(replace(level.ask, kind=kind, domain="" if kind == "shape" else level.ask.domain, sort=""))
+            self._replace(replace(level.ask, kind=kind, domain=None if kind == "shape" else level.ask.domain, sort=""))
 
     def zoom(self) -> None:
         """The list alone."""
@@ -282,19 +282,19 @@ class Queue:
     def _selections(self) -> list[Selection]:
         """What an act would hit: the marks, all that match, or the row under the cursor."""
         level = self._level
-        ask = level.ask
-        if level.rows.everything:
-            return [Selection(where=_where(ask), cause=ask.cause, target=ask.target)]
+        ask, rows = level.ask, level.rows
+        if rows.everything:
+            if ask.kind == "causes":
+                every = [rows.item(index) for index in range(rows.total)]
+                return [Selection(cause=i.id, target=i.target) for i in every if isinstance(i, Cause)]
+            narrowed = ask.where.strip() or ask.cause or ask.domain is not None
+            return [_of_page(ask, everything=not narrowed)]
         items = list(level.rows.marks.values()) or [item for item in (self._current(),) if item is not None]
         keys = tuple(item.key for item in items if isinstance(item, QueueEntry))
         if keys:
             return [Selection(keys=keys)]
-        found = [Selection(cause=i.id, target=i.target, where=ask.where) for i in items if isinstance(i, Cause)]
-        for item in items:
-            if isinstance(item, Shape):
-                ask_one = replace(ask, domain=shown(item.domain))
-                found.append(Selection(where=_where(ask_one), cause=ask.cause, target=ask.target))
-        return found
+        found = [Selection(cause=item.id, target=item.target) for item in items if isinstance(item, Cause)]
+        return found + [_of_page(replace(ask, domain=item.domain)) for item in items if isinstance(item, Shape)]
 
     def _selected(self) -> str:
         rows = self._level.rows
@@ -383,8 +383,9 @@ class Queue:
 _NOT_LOADED = "some rows of this range are not loaded; scroll through them, or * selects all that match"
 
 
-def _where(ask: PageAsk) -> str:
-    return f"{ask.where} domain:{ask.domain}".strip() if ask.domain else ask.where
+def _of_page(ask: PageAsk, everything: bool = False) -> Selection:
+    """All that a page holds, by what it was asked by: never words made of a stranger's text."""
+    return Selection(where=ask.where, cause=ask.cause, target=ask.target, domain=ask.domain, everything=everything)
 
 
 def _option(act: Act) -> Option:
