@@ -7,12 +7,13 @@ from collections.abc import Callable
 from contextlib import suppress
 
 import msgspec
+from msgspec.structs import replace
 
 from mailtop.action import ACTIONS, Action, carry_out, instance, preview, read_back, reread
 from mailtop.engine.audit import AuditLog
 from mailtop.engine.clock import Clock
 from mailtop.engine.link import Link, drive
-from mailtop.engine.receipts import Receipts, intent, is_open
+from mailtop.engine.receipts import Receipts, intent
 from mailtop.model.ask import Answer, Asking, Command, Engine
 from mailtop.model.errors import AskFailed, MailtopError, Refused, UsageError
 from mailtop.model.operation import Approval, Danger, Fate, Item, Outcome, Plan, Preview, Receipt
@@ -35,8 +36,8 @@ def identify(target: Target) -> Asking[Identity]:
     else:
         answer = yield Command(("cat", "/etc/machine-id"))
         machine, identity = answer.ok(f"{target.name}: machine-id").strip().decode("ascii", "replace"), ""
-    if not machine:
-        raise Refused(target.name, "does not say which machine it is", "no act without an identity")
+    if not machine or (target.container and not identity):
+        raise Refused(target.name, "does not say which machine or container it is", "no act without an identity")
     return Identity(machine, identity)
 
 
@@ -62,6 +63,20 @@ def _difference(planned: Identity, found: Identity) -> str:
     return "the container was re-created" if planned.container != found.container else "another Postfix instance"
 
 
+_WELL = frozenset((Fate.DONE, Fate.IN_DELIVERY, Fate.DELIVERED))
+
+
+def _unsaid(kept: tuple[Item, ...], outcomes: tuple[Outcome, ...]) -> str:
+    """What the program did not say, but its work does."""
+    if not kept:
+        return "nothing was left to do"
+    unknown = sum(outcome.fate is Fate.UNKNOWN for outcome in outcomes)
+    if unknown:
+        return f"{unknown} could not be read back yet"
+    undone = sum(outcome.fate not in _WELL for outcome in outcomes)
+    return f"{undone} were not done" if undone else ""
+
+
 def _age(fact: dict[str, object], now: float) -> float:
     at = fact.get("at")
     return now - at if isinstance(at, int | float) else float("inf")
@@ -78,9 +93,14 @@ class Executor:
         receipts: Receipts,
         clock: Clock,
         *,
-        read_only: bool,
+        operator: str,
+        read_only: str,
     ) -> None:
-        """`queued`: how many messages a target's queue holds, None where nobody knows."""
+        """`queued`: how many messages a target's queue holds, None where nobody knows.
+
+        `operator`: who the audit file names. `read_only`: why nothing can ever be unlocked, empty where it can.
+        """
+        self._operator = operator
         self.read_only = read_only
         self.unlocked_until = 0.0
         self.receipts = receipts
@@ -105,11 +125,16 @@ class Executor:
     def unlock(self, seconds: float) -> None:
         """Leave OBSERVE for so long; 0 goes back at once. Refused when read-only."""
         if seconds and self.read_only:
-            raise Refused("operate", "mailtop was started with --read-only", "start it without")
+            raise Refused("operate", self.read_only)
         self.unlocked_until = self._clock.now() + seconds if seconds else 0.0
 
-    async def plan(self, key: str, target: str, items: tuple[Item, ...], by: str, undoes: str = "") -> Preview:
-        """Freeze one act on one target: who it is, the steps, the preview. Nothing is changed."""
+    async def plan(
+        self, key: str, target: str, items: tuple[Item, ...], warnings: tuple[str, ...] = (), undoes: str = ""
+    ) -> Preview:
+        """Freeze one act on one target: who it is, the steps, the preview. Nothing is changed.
+
+        `undoes`: the receipt that this takes back. `warnings` go into the preview with the action's own.
+        """
         action = _action(key)
         if not items:
             raise Refused(action.label, "nothing is selected", "mark rows with space, or set a filter")
@@ -120,17 +145,18 @@ class Executor:
         plan = Plan(
             number, key, target, identity, action.danger, items, action.steps(target, identity, items), now, undoes
         )
-        shown = preview(action, plan, warnings=self._colleagues(target, by, now))
+        colleagues = await asyncio.to_thread(self._colleagues, target, now)
+        shown = preview(action, plan, warnings=(*warnings, *colleagues))
         self._plans = {name: kept for name, kept in self._plans.items() if now - kept[0].at < PLAN_LIVES} | {
             number: (plan, shown)
         }
         return shown
 
-    def _colleagues(self, target: str, by: str, now: float) -> tuple[str, ...]:
+    def _colleagues(self, target: str, now: float) -> tuple[str, ...]:
         recent = {
             str(fact.get("by"))
             for fact in self._audit.read()
-            if fact.get("target") == target and fact.get("by") != by and _age(fact, now) < COLLEAGUE
+            if fact.get("target") == target and fact.get("by") != self._operator and _age(fact, now) < COLLEAGUE
         }
         return tuple(f"{name} acted on {target} in the last minutes." for name in sorted(recent))
 
@@ -142,26 +168,24 @@ class Executor:
 
     async def execute(self, approval: Approval) -> Receipt:
         """Carry out one approved plan, once; raises Refused where it may not be."""
-        plan, _ = self._approved(approval)
+        plan = self._approved(approval)
         async with self._acting.setdefault(plan.target, asyncio.Lock()):
-            if not approval.dry_run:
-                self._plans.pop(plan.id, None)  # an approval is good for one act
-            return await self._execute(plan, approval)
+            return await self._execute(self._approved(approval), approval)  # another act may have been in the way
 
-    def _approved(self, approval: Approval) -> tuple[Plan, Preview]:
+    def _approved(self, approval: Approval) -> Plan:
         kept = self._plans.get(approval.plan)
-        now = self._clock.now()
-        if kept is None or now - kept[0].at > PLAN_LIVES:
+        if kept is None or self._clock.now() - kept[0].at > PLAN_LIVES:
             raise Refused("plan", "is carried out already, or too old", "select and preview again")
         plan, shown = kept
         if approval.dry_run:
-            return kept
+            return plan
         if not self.unlocked:
-            remedy = "start it without --read-only" if self.read_only else "unlock it with :operate"
-            raise Refused(shown.label, "mailtop observes", remedy)
+            raise Refused(
+                shown.label, self.read_only or "mailtop observes", "" if self.read_only else "unlock it with :operate"
+            )
         if plan.danger in (Danger.SENDS, Danger.DESTRUCTIVE) and approval.typed != shown.typed:
             raise Refused(shown.label, f"was not approved: typed {approval.typed[:20]!r}", f"type {shown.typed}")
-        return kept
+        return plan
 
     async def _execute(self, plan: Plan, approval: Approval) -> Receipt:
         link, target = self._linked(plan.target)
@@ -172,14 +196,19 @@ class Executor:
                 plan.target, f"is not what was planned for: {why}", "nothing was sent; select and preview again"
             )
         kept, dropped = await drive(reread(plan, self._queued(plan.target)), link, target.container, "re-read")
-        number, at = f"r{plan.id}{'-dry' if approval.dry_run else ''}", self._clock.now()
-        self._audit.write(intent(number, plan, kept, dropped, approval, at))
+        if not approval.dry_run:
+            self._plans.pop(plan.id, None)  # an approval is good for one act
+        action, at = _action(plan.action), self._clock.now()
+        undo = "" if approval.dry_run or plan.undoes else action.undo
+        number = f"r{plan.id}{f'-dry{at:.3f}' if approval.dry_run else ''}"
+        approval = replace(approval, by=self._operator)
+        self._audit.write(intent(number, plan, kept, dropped, approval, at, undo))
         said, error, outcomes = Foreign(b""), "", tuple(Outcome(item.id, Fate.DONE) for item in kept)
+        ended = 0.0
         if kept and not approval.dry_run:
             said, error = await self._send(plan, kept, link, target)
+            ended = self._clock.now()
             outcomes = await self._read_back(plan, kept, said, link, target)
-        outcomes = (*dropped, *outcomes)
-        action = _action(plan.action)
         receipt = Receipt(
             number,
             plan.id,
@@ -188,12 +217,12 @@ class Executor:
             approval.by,
             at,
             approval.dry_run,
-            ok=not error and bool(kept),
-            outcomes=outcomes,
+            ok=not error and bool(kept) and all(outcome.fate in _WELL for outcome in outcomes),
+            outcomes=(*dropped, *outcomes),
             said=said,
-            error=error or ("" if kept else "nothing was left to do"),
-            undo="" if approval.dry_run or plan.undoes else action.undo,
-            open=any(is_open(outcome) for outcome in outcomes),
+            error=error or _unsaid(kept, outcomes),
+            undo=undo,
+            ended=ended,
         )
         return self.receipts.add(receipt, plan)
 
@@ -202,7 +231,8 @@ class Executor:
         said = Foreign(b"")
         for put in carry_out(plan, kept):
             try:
-                answer = await link.ask(target.container, put, plan.action)
+                # By its id, so that a container made anew under the name meanwhile gets nothing.
+                answer = await link.ask(plan.identity.container or target.container, put, plan.action)
             except AskFailed as error:
                 return said, str(error)
             said = Foreign(answer.stderr.strip() or answer.stdout.strip())

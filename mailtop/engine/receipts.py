@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable
+from contextlib import suppress
+from itertools import islice
 
 from msgspec.structs import replace
 
@@ -14,10 +16,15 @@ from mailtop.model.operation import Approval, Fate, Item, Outcome, Plan, Receipt
 from mailtop.model.text import Foreign
 
 REMEMBERED = 86_400.0  # seconds: an older act is history, in the audit file, and not to be taken back
-SHOWN = 50  # receipts a face is given
+SHOWN = 20  # receipts a face is given, each with …
+TOLD = 100  # outcomes at most, of those that are not simply done
+KEPT = 200  # receipts in memory; all are in the audit file
+CLOSED = "mailtop ended before this act was read back"
 
-Decide = Callable[[str, Outcome, float], Outcome | None]
-"""Asks queue and log of a target what became of a message after a time; None while nothing has decided it."""
+Decide = Callable[[str, str, Outcome, float], Outcome | None]
+"""Asks queue and log what became of a message: (action, target, outcome so far, when the act had ended).
+
+None while nothing has decided it."""
 
 
 class Receipts:
@@ -34,8 +41,8 @@ class Receipts:
 
     @property
     def shown(self) -> tuple[Receipt, ...]:
-        """The newest, newest last."""
-        return tuple(self._receipts.values())[-SHOWN:]
+        """The newest, newest last, each cut to what a face has room for."""
+        return tuple(map(_brief, list(self._receipts.values())[-SHOWN:]))
 
     def undoable(self, number: str) -> tuple[Receipt, tuple[Item, ...]]:
         """Return a receipt and the messages that its act really changed; raises Refused where there is none."""
@@ -49,12 +56,12 @@ class Receipts:
 
     def add(self, receipt: Receipt, plan: Plan) -> Receipt:
         """Write an outcome down and keep its receipt; what `plan` took back is marked."""
-        self._audit.write(outcome_fact("outcome", receipt, plan.undoes))
         self._items[receipt.id] = plan.items
-        self._receipts[receipt.id] = receipt
-        if not receipt.dry_run and receipt.ok:
-            self._mark_undone(plan.undoes)
-        return receipt
+        self._keep(counted(receipt))
+        if not receipt.dry_run:
+            self._mark_undone(plan.undoes, receipt)
+        self._audit.write(outcome_fact("outcome", receipt, plan.undoes))
+        return self._receipts[receipt.id]
 
     def settle(self, decide: Decide, now: float) -> None:
         """Ask for what is still open; what has been decided is written down."""
@@ -62,45 +69,81 @@ class Receipts:
             outcomes = tuple(self._settled(receipt, outcome, decide) for outcome in receipt.outcomes)
             if outcomes == receipt.outcomes:
                 continue
-            settled = replace(receipt, outcomes=outcomes, open=any(is_open(outcome) for outcome in outcomes))
+            settled = counted(replace(receipt, outcomes=outcomes))
             self._receipts[receipt.id] = settled
             if not settled.open:
-                self._audit.write(outcome_fact("decided", replace(settled, at=now), ""))
+                with suppress(Refused):  # the decision stands without its line; the next act will say that none fits
+                    self._audit.write(outcome_fact("decided", replace(settled, at=now), ""))
 
     def _settled(self, receipt: Receipt, outcome: Outcome, decide: Decide) -> Outcome:
         if not is_open(outcome):
             return outcome
-        return decide(receipt.target, outcome, receipt.at) or outcome
+        return decide(receipt.action, receipt.target, outcome, receipt.ended or receipt.at) or outcome
 
-    def _mark_undone(self, number: str) -> None:
+    def _keep(self, receipt: Receipt) -> None:
+        self._receipts[receipt.id] = receipt
+        for number in list(self._receipts)[: max(0, len(self._receipts) - KEPT)]:
+            if not self._receipts[number].open:
+                del self._receipts[number]
+                self._items.pop(number, None)
+
+    def _mark_undone(self, number: str, by: Receipt) -> None:
+        """An act is taken back when no message of it is left that its undo did not reach."""
         receipt = self._receipts.get(number)
         if receipt is not None:
-            self._receipts[number] = replace(receipt, undone=True)
+            reached = {outcome.id for outcome in by.outcomes if outcome.fate is not Fate.UNKNOWN}
+            left = {outcome.id for outcome in receipt.outcomes if outcome.fate is Fate.DONE} - reached
+            self._receipts[number] = replace(receipt, undone=not left)
 
     def _recall(self, fact: dict[str, object], at: float) -> None:
         number = str(fact.get("receipt", ""))
-        if fact.get("fact") == "intent":
+        if fact.get("fact") == "intent" and not fact.get("dry_run"):
             self._items[number] = tuple(_items(fact))
+            outcomes = tuple(Outcome(item.id, Fate.UNKNOWN) for item in self._items[number])
+            self._keep(_recalled(fact, at, outcomes, CLOSED, ended=at))
         elif fact.get("fact") in ("outcome", "decided"):
-            outcomes = tuple(_outcomes(fact))
             first = self._receipts.get(number)
-            self._receipts[number] = Receipt(
-                number,
-                plan=str(fact.get("plan")),
-                action=str(fact.get("action")),
-                target=str(fact.get("target")),
-                by=str(fact.get("by")),
-                at=first.at if first else at,
-                dry_run=bool(fact.get("dry_run")),
-                ok=bool(fact.get("ok")),
-                outcomes=outcomes,
-                undo=str(fact.get("undo", "")),
-                error=str(fact.get("error", "")),
-                open=any(is_open(outcome) for outcome in outcomes),
-                undone=first is not None and first.undone,
+            ended = fact.get("ended")
+            receipt = _recalled(
+                fact,
+                first.at if first else at,
+                tuple(_outcomes(fact)),
+                str(fact.get("error", "")),
+                ended=float(ended) if isinstance(ended, int | float) else at,
             )
-            if fact.get("ok") and not fact.get("dry_run"):
-                self._mark_undone(str(fact.get("undoes", "")))
+            self._keep(replace(receipt, undone=first is not None and first.undone))
+            if not fact.get("dry_run"):
+                self._mark_undone(str(fact.get("undoes", "")), receipt)
+
+
+def _recalled(fact: dict[str, object], at: float, outcomes: tuple[Outcome, ...], error: str, ended: float) -> Receipt:
+    return counted(
+        Receipt(
+            str(fact.get("receipt", "")),
+            plan=str(fact.get("plan")),
+            action=str(fact.get("action")),
+            target=str(fact.get("target")),
+            by=str(fact.get("by")),
+            at=at,
+            dry_run=bool(fact.get("dry_run")),
+            ok=bool(fact.get("ok")),
+            outcomes=outcomes,
+            undo=str(fact.get("undo", "")),
+            error=error,
+            ended=ended,
+        )
+    )
+
+
+def counted(receipt: Receipt) -> Receipt:
+    """The receipt with its fates counted, and open where one of them still is."""
+    fates = Counter(outcome.fate for outcome in receipt.outcomes)
+    return replace(receipt, fates=tuple(fates.items()), open=any(map(is_open, receipt.outcomes)))
+
+
+def _brief(receipt: Receipt) -> Receipt:
+    telling = (outcome for outcome in receipt.outcomes if outcome.fate is not Fate.DONE)
+    return replace(receipt, outcomes=tuple(islice(telling, TOLD)))
 
 
 def is_open(outcome: Outcome) -> bool:
@@ -109,7 +152,13 @@ def is_open(outcome: Outcome) -> bool:
 
 
 def intent(
-    receipt: str, plan: Plan, kept: Iterable[Item], dropped: Iterable[Outcome], approval: Approval, at: float
+    receipt: str,
+    plan: Plan,
+    kept: Iterable[Item],
+    dropped: Iterable[Outcome],
+    approval: Approval,
+    at: float,
+    undo: str,
 ) -> Fact:
     """What is on disk before anything is sent."""
     items = tuple(kept)
@@ -125,6 +174,7 @@ def intent(
         "instance": plan.identity.instance,
         "by": approval.by,
         "dry_run": approval.dry_run,
+        "undo": undo,
         "undoes": plan.undoes,
         "commands": [list(step.argv) for step in plan.steps],
         "count": len(items),
@@ -145,6 +195,7 @@ def outcome_fact(fact: str, receipt: Receipt, undoes: str) -> Fact:
         "by": receipt.by,
         "dry_run": receipt.dry_run,
         "ok": receipt.ok,
+        "ended": receipt.ended,
         "undo": receipt.undo,
         "undoes": undoes,
         "said": _lossless(receipt.said),
@@ -161,7 +212,10 @@ def _lossless(text: Foreign) -> str:
 
 
 def _foreign(text: object) -> Foreign:
-    return Foreign(str(text).encode("utf-8", "surrogateescape"))
+    try:
+        return Foreign(str(text).encode("utf-8", "surrogateescape"))
+    except UnicodeEncodeError:  # nothing that we wrote
+        return Foreign(str(text).encode("utf-8", "backslashreplace"))
 
 
 def _items(fact: dict[str, object]) -> Iterable[Item]:

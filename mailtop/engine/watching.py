@@ -1,0 +1,229 @@
+"""All that is under watch: every host, the books of every Postfix, the series; and how they look at one moment."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Mapping
+
+from msgspec.structs import replace
+
+from mailtop.config import Settings
+from mailtop.derive.cells import host_cells
+from mailtop.derive.firing import firing
+from mailtop.derive.hops import hop_states
+from mailtop.engine.budget import affordable
+from mailtop.engine.clock import Clock
+from mailtop.engine.follow import Follower
+from mailtop.engine.link import Link
+from mailtop.engine.mta import Mta
+from mailtop.engine.watch import Watch
+from mailtop.ledger.counts import counts
+from mailtop.metrics.store import Store
+from mailtop.model.ask import Chunk, Follow, Source
+from mailtop.model.errors import Refused
+from mailtop.model.operation import Outcome
+from mailtop.model.sample import Sample
+from mailtop.model.snapshot import Health, HostState, LogState, ProbeState, Snapshot
+from mailtop.model.topology import Role, Target
+from mailtop.parse.batch import Batch
+from mailtop.parse.postfix_log import PostfixLog
+from mailtop.parse.stamp import Stamps
+from mailtop.probe import Found, Probe, probes
+from mailtop.probe.postfix_listing import COST
+from mailtop.probe.postfix_listing import PROBE as LISTING
+
+Probes = Mapping[str, ProbeState]
+
+
+class Watching:
+    """Belongs to the engine's loop: nobody else writes here."""
+
+    def __init__(
+        self, settings: Settings, sources: Mapping[str, Callable[[], Source]], clock: Clock, *, driven: bool
+    ) -> None:
+        """`sources` makes the source of each host. `driven`: a recording says when which probe runs."""
+        self.platform = settings.platform.name or ", ".join(settings.hosts)
+        self.watches: dict[str, Watch] = {}
+        self.store = Store()
+        self._settings = settings
+        self._sources = sources
+        self._clock = clock
+        self._driven = driven
+        self._mtas: dict[str, Mta] = {}
+        self._roles: dict[str, tuple[Role, ...]] = {}
+        self._host_samples: dict[str, dict[str, tuple[Sample, ...]]] = {}
+        self._firing_since: dict[tuple[str, str], float] = {}
+
+    def open(self) -> None:
+        """Begin with every host; returns at once."""
+        roles = {service.target: service.role for service in self._settings.services.values()}
+        for name, host in self._settings.hosts.items():
+            watch = Watch(
+                Link(name, self._sources[name], self._clock),
+                self._clock,
+                probes(),
+                roles,
+                docker=host.docker,
+                shell=host.shell,
+                deliver=self._deliver,
+                follower=self._follower,
+                gate=self._gate,
+            )
+            self.watches[name] = watch
+            watch.start(driven=self._driven)
+
+    async def close(self) -> None:
+        """End every host's tasks and connection."""
+        await asyncio.gather(*(watch.close() for watch in self.watches.values()))
+
+    @property
+    def mtas(self) -> list[Mta]:
+        """The books of every Postfix, in the platform's order."""
+        order = list(self.watches)
+        return sorted(self._mtas.values(), key=lambda mta: (order.index(mta.target.host), mta.target.name))
+
+    @property
+    def version(self) -> int:
+        """Grows whenever a queue or a book has changed."""
+        return sum(mta.version for mta in self._mtas.values())
+
+    # what comes in
+
+    def _deliver(self, target: Target, probe: str, found: Iterable[Found], at: float) -> None:
+        found = tuple(found)
+        samples = tuple(one for one in found if isinstance(one, Sample))
+        self.store.put(target.name, samples, at)
+        if not target.container:
+            self._host_samples.setdefault(target.host, {})[probe] = samples
+        mta = self._mtas.get(target.name)
+        if mta is not None:
+            mta.take(found, at, self._clock.now())
+
+    def _gate(self, target: Target, probe: Probe) -> str:
+        """May a full listing run by itself? Only where counting has shown that the host can afford it."""
+        mta = self._mtas.get(target.name)
+        if probe is not LISTING or mta is None:
+            return ""
+        messages = mta.messages
+        if messages is None and not self.watches[target.host].tried(target.name, "postfix_deferred"):
+            return "waits until the queue has been counted"
+        if messages is not None and not affordable(COST * messages):
+            return f"{messages:,} messages: listed only when asked for (:list), it would keep {target.host} busy"
+        return ""
+
+    def _follower(self, target: Target, link: Link) -> Follower[Batch] | None:
+        """The follower of a Postfix's log, with the books that it fills; a container made anew finds its books."""
+        self._roles.setdefault(target.container, target.roles)
+        if Role.MTA not in target.roles:
+            return None
+        self._mtas.setdefault(target.name, Mta(target, self._settings.flow, self._roles))
+        now = self._clock.now()
+        parser = PostfixLog(Stamps(now))
+
+        def parse(chunk: Chunk) -> Batch:
+            parser.stamps.reference = chunk.stamp or now  # a year that turns while we watch
+            return parser.read(chunk.lines)
+
+        since = 0 if self._driven else int(now) - self._settings.history
+        return Follower(target, Follow("docker", since=max(1, since)), link, self._clock, parse, self._take_log)
+
+    def _take_log(self, target: Target, batch: Batch, chunk: Chunk) -> None:
+        self._mtas[target.name].feed(batch, chunk, self._clock.now())
+
+    # what goes out
+
+    def linked(self, name: str) -> tuple[Link, Target]:
+        """Find a target for an act; raises Refused for one that is not there."""
+        host, _, container = name.partition("/")
+        watch = self.watches.get(host)
+        if watch is None or name not in watch.targets:
+            raise Refused(name, "is no target that mailtop knows", "see mailtop snapshot for those it found")
+        return watch.link, Target(host, container, watch.targets[name].roles)
+
+    def queued(self, target: str) -> int | None:
+        """How many messages a target's queue holds, None where nobody knows."""
+        mta = self._mtas.get(target)
+        return mta.messages if mta is not None else None
+
+    def decide(self, action: str, target: str, outcome: Outcome, after: float) -> Outcome | None:
+        """What became of a message since an act; None while nothing has decided it."""
+        mta = self._mtas.get(target)
+        return mta.decide(action, outcome, after) if mta is not None else None
+
+    def unknown(self, mta: Mta) -> str:
+        """Why a queue's messages are not known, empty where they are."""
+        if mta.queue.listing is not None:
+            return ""
+        lost = self._lost(mta.target.host)
+        collector = self.watches[mta.target.host].collectors.get((mta.target.name, LISTING.name))
+        return lost or (collector.state.note if collector is not None else "") or "not listed yet"
+
+    def follow_on(self, now: float) -> dict[str, LogState]:
+        """Bring the books up to now where their logs are followed; return how each log is."""
+        logs = {}
+        for watch in self.watches.values():
+            for name, follower in watch.followers.items():
+                mta = self._mtas[name]
+                if follower.state.health is Health.OK and watch.link.up:
+                    mta.follows(now)
+                    self.store.put(name, counts(mta.book, now), now)
+                logs[name] = self._log(follower.state, mta, watch)
+        return logs
+
+    def _log(self, state: LogState, mta: Mta, watch: Watch) -> LogState:
+        unreadable = mta.book.totals["unreadable"]
+        if not watch.link.up:
+            return replace(state, unreadable=unreadable, health=Health.UNKNOWN, note=watch.link.state.note)
+        return replace(state, unreadable=unreadable)
+
+    def picture(self, seq: int, now: float, logs: Mapping[str, LogState]) -> Snapshot:
+        """Freeze what is known: the snapshot without what only the engine knows of itself."""
+        states = [
+            state
+            for watch in self.watches.values()
+            for state in (watch.discovery, *(collector.state for collector in watch.collectors.values()))
+        ]
+        probes_of: dict[str, dict[str, ProbeState]] = {}
+        for state in states:
+            probes_of.setdefault(state.target, {})[state.probe] = state
+        mtas, version = self.mtas, self.version
+        hosts = tuple(self._host(watch, probes_of.get(name, {}), now) for name, watch in self.watches.items())
+        targets = tuple(state for watch in self.watches.values() for state in watch.targets.values())
+        lost = {mta.target.name: self._lost(mta.target.host) for mta in mtas}
+        seen = [(mta, mta.target.name, probes_of.get(mta.target.name, {})) for mta in mtas]
+        hops = hop_states([mta.flow(logs.get(name), asked, now, lost[name]) for mta, name, asked in seen], now)
+        alerts = firing(hosts, targets, tuple(logs.values()), hops, self._firing_since, now)
+        self._firing_since = {(alert.rule, alert.target): alert.since for alert in alerts}
+        return Snapshot(
+            seq,
+            now,
+            self.platform,
+            self._settings.platform.colour,
+            hosts=hosts,
+            targets=targets,
+            probes=tuple(states),
+            logs=tuple(logs.values()),
+            hops=hops,
+            queues=tuple(mta.state(asked, now, self._listing(mta, now), lost[name]) for mta, name, asked in seen),
+            alerts=alerts,
+            versions={"causes": version, "shape": version, "messages": version},
+        )
+
+    def _host(self, watch: Watch, asked: Probes, now: float) -> HostState:
+        """A host's connection, with its own figures while there is one."""
+        state = watch.link.state
+        if not watch.link.up or not watch.shell:
+            return state
+        return replace(state, cells=host_cells(self._host_samples.get(state.name, {}), asked, now))
+
+    def _lost(self, host: str) -> str:
+        """Why a host is not reached, empty while it is."""
+        link = self.watches[host].link
+        return "" if link.up else link.state.note or "not connected"
+
+    def _listing(self, mta: Mta, now: float) -> float | None:
+        """How far a full listing is that runs now, 0.0 … 0.99, by what such a length usually takes."""
+        collector = self.watches[mta.target.host].collectors.get((mta.target.name, LISTING.name))
+        if collector is None or not collector.running_since:
+            return None
+        return min(0.99, (now - collector.running_since) / (1.0 + COST * (mta.messages or 0)))
