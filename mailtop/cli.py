@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 
 from mailtop import __version__
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
     from mailtop.engine.process import Setup
 
-COMMANDS = ("demo", "snapshot", "queue", "act", "audit", "record", "replay")
+COMMANDS = ("dashboard", "demo", "snapshot", "queue", "act", "audit", "record", "replay")
 _WITH_VALUE = ("--config", "--interval", "--theme", "--log-file", "--record")
 USAGE, INTERRUPTED = 2, 130
 
@@ -28,6 +29,9 @@ def main(argv: list[str] | None = None) -> int:
         return 0
     from mailtop.model.errors import MailtopError
 
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a terminal that is not UTF-8 is no reason for a traceback
     options = _parser().parse_args(_command_first(argv))
     try:
         return _run(options)
@@ -141,8 +145,6 @@ def _run(options: Namespace) -> int:
 
 def _setup(options: Namespace) -> Setup:
     """What the engine is told, from config.toml and the command line."""
-    import getpass
-    from importlib.resources import files
     from pathlib import Path
 
     import msgspec
@@ -152,30 +154,63 @@ def _setup(options: Namespace) -> Setup:
 
     path = Path(options.config).expanduser() if options.config else config.default_path()
     settings = config.load(path) if options.config or path.exists() else config.Settings()
-    recording, speed = "", getattr(options, "speed", 1.0)
-    if options.command == "demo":
-        recording = str(files("mailtop") / "demo.recording")
-    elif options.command == "replay":
-        recording = options.file
-    if recording:
-        if not Path(recording).is_file():
-            from mailtop.model.errors import UsageError
-
-            raise UsageError(recording, "no such recording", "make one with: mailtop record --to FILE")
-    else:
+    recording = _recording(options)
+    if not recording:
         targets = (options.on.partition("/")[0],) if options.command == "act" else tuple(options.targets)
         settings = config.with_targets(settings, targets)
     if options.interval:
         settings = msgspec.structs.replace(settings, interval=options.interval)
     return Setup(
         settings,
-        operator=getpass.getuser(),
+        operator=_operator(),
         read_only=options.read_only,
         audit=str(config.state_folder() / "audit.jsonl"),
         recording=recording,
-        speed=speed,
-        record_to=getattr(options, "record", None) or getattr(options, "to", None) or "",
+        speed=getattr(options, "speed", 1.0),
+        record_to=_record_to(options),
     )
+
+
+def _recording(options: Namespace) -> str:
+    """The recording that is played, empty for live hosts; looked into before an engine is started for it."""
+    from importlib.resources import files
+    from pathlib import Path
+
+    if options.command == "demo":
+        return str(files("mailtop") / "demo.recording")
+    if options.command != "replay":
+        return ""
+    from mailtop.transport.recording import Recording
+
+    Recording.read(Path(options.file))
+    return str(options.file)
+
+
+def _record_to(options: Namespace) -> str:
+    """Where a recording is written, empty for none; raises ConfigError where it cannot be."""
+    from pathlib import Path
+
+    from mailtop.model.errors import ConfigError
+
+    file = getattr(options, "record", None) or getattr(options, "to", None) or ""
+    if file and Path(file).exists():
+        raise ConfigError(file, "is there already", "name another file")
+    if file and not Path(file).absolute().parent.is_dir():
+        raise ConfigError(file, "its folder is not there", "make it, or name another file")
+    return str(file)
+
+
+def _operator() -> str:
+    """Who the audit file names: the login, and who stands behind it under sudo."""
+    import getpass
+    import os
+
+    try:
+        name = getpass.getuser()
+    except (KeyError, OSError):  # an id without a name
+        name = f"uid {os.getuid()}"
+    behind = os.environ.get("SUDO_USER", "")
+    return f"{name} (sudo by {behind})" if behind and behind != name else name
 
 
 def _dashboard(options: Namespace) -> int:
@@ -187,7 +222,10 @@ def _dashboard(options: Namespace) -> int:
     setup = _setup(options)
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise UsageError("dashboard", "stdin and stdout are no terminal", "for scripts: mailtop snapshot --json")
-    engine = EngineProcess(setup, Path(options.log_file) if options.log_file else None)
+    try:
+        engine = EngineProcess(setup, Path(options.log_file) if options.log_file else None)
+    except OSError as error:
+        raise UsageError(str(options.log_file or "engine"), error.strerror or str(error)) from error
     try:
         from mailtop.ui.app import MailtopApp  # while the engine connects
 
@@ -202,7 +240,9 @@ def _dashboard(options: Namespace) -> int:
         app.run()
         return app.return_code or 0
     finally:
-        engine.end()
+        still = engine.end()
+        if still and sys.stderr.isatty():
+            sys.stderr.write(f"mailtop: {still}\n")
 
 
 def _one_shot(options: Namespace) -> int:

@@ -136,6 +136,10 @@ def with_targets(settings: Settings, targets: tuple[str, ...]) -> Settings:
                 "try: mailtop user@host, or mailtop demo",
             )
         targets = ("local",)
+    named = [target if target in settings.hosts else _spelt(target)[0] for target in targets]
+    for name in named:
+        if named.count(name) > 1:
+            raise UsageError(name, "is named twice", "give two hosts of one name their own in config.toml")
     hosts = dict((target, settings.hosts[target]) if target in settings.hosts else _spelt(target) for target in targets)
     return msgspec.structs.replace(settings, hosts=hosts)
 
@@ -149,10 +153,13 @@ def _spelt(target: str) -> tuple[str, HostSettings]:
     if separator and scheme not in ("ssh", "docker+ssh"):
         raise UsageError(target, f"no way to reach {scheme}://", "use user@host, ssh://host or docker+ssh://host")
     destination = rest.rstrip("/") if separator else target
-    name = destination.rpartition("@")[2].partition(":")[0]
-    if not _NAME.fullmatch(name) or destination.startswith("-"):
+    name, _, port = destination.rpartition("@")[2].partition(":")
+    if not _NAME.fullmatch(name) or destination.startswith("-") or not (port or "0").isdigit():
         raise UsageError(target[:60], "is no host", "use a host of config.toml, user@host, docker or local")
-    return name, HostSettings(ssh=destination, shell=scheme != "docker+ssh")
+    if port and not separator:
+        raise UsageError(target, "a port wants the long form", f"use ssh://{target}")
+    # With a port it stays a URI, which OpenSSH takes as a destination.
+    return name, HostSettings(ssh=f"ssh://{destination}" if port else destination, shell=scheme != "docker+ssh")
 
 
 def _named(tables: object, shape: type[Shape], section: str, text: str, file: str) -> dict[str, Shape]:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
+import select
 import signal
 import socket
 import subprocess
 import sys
+import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
@@ -17,6 +21,7 @@ from mailtop.config import Settings
 from mailtop.engine.wire import RemoteConsole, serve
 
 END_WITHIN = 1.0  # seconds from the face's end to ours, whatever still hangs
+ACT_WITHIN = 600  # waits, each a little longer than that: no act takes longer, by its own deadlines
 
 
 class Setup(Struct, frozen=True):
@@ -40,7 +45,8 @@ class EngineProcess:
         log = log_file.open("ab") if log_file else None
         try:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "mailtop.engine.process", str(theirs.fileno())],
+                # -P: what lies in the current folder is no module of ours, though it may be named like one.
+                [sys.executable, "-P", "-m", "mailtop.engine.process", str(theirs.fileno())],
                 pass_fds=(theirs.fileno(),),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
@@ -58,14 +64,18 @@ class EngineProcess:
         status = self._process.poll()
         return "it does not answer" if status is None else f"it ended with status {status}"
 
-    def end(self) -> None:
-        """Hang up, which ends it, and wait; what does not end in time is killed."""
+    def end(self) -> str:
+        """Hang up, which ends it, and wait a little; return what is still being done, where that is so.
+
+        An engine that is carrying out an act finishes it and writes it down, and ends then. All else ends in time:
+        the engine's own last resort sees to it.
+        """
         self.console.hang_up()
         try:
             self._process.wait(END_WITHIN * 1.5)
         except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+            return "an act is being finished; `mailtop audit` will tell its outcome"
+        return ""
 
 
 def _framed(octets: bytes) -> bytes:
@@ -81,30 +91,44 @@ async def _run(end: socket.socket) -> None:
     from mailtop.engine.engine import Engine  # after the socket is ours: a face that is gone ends us at once
 
     setup = msgspec.msgpack.decode(_received(end), type=Setup)
-    end.setblocking(False)
     engine = Engine.of(setup)
+    ears = end.dup()
+    threading.Thread(target=_last_resort, args=(ears, lambda: engine.acting), name="last-resort", daemon=True).start()
+    end.setblocking(False)
     await engine.start()
     await serve(engine, end)
+    await engine.finish_acts()
     try:
-        await asyncio.wait_for(engine.close(), END_WITHIN)
+        async with asyncio.timeout(END_WITHIN):
+            await engine.close()
     except TimeoutError:
         return  # a host that hangs may not keep us
+
+
+def _last_resort(ears: socket.socket, acting: Callable[[], bool]) -> None:
+    """In a thread: when the face is gone, see to it that we go, whatever the loop is doing; but not from an act."""
+    poll = select.poll()
+    poll.register(ears, select.POLLRDHUP)
+    poll.poll()
+    patience = threading.Event()
+    for _ in range(ACT_WITHIN):
+        patience.wait(END_WITHIN * 1.5)
+        if not acting():
+            break
+    os._exit(0)
 
 
 def main() -> None:
     """Run an engine on the socket whose descriptor is the one argument."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    status = 1
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(name)s: %(message)s")
     try:
         asyncio.run(_run(socket.socket(fileno=int(sys.argv[1]))))
-        status = 0
     except (ConnectionError, EOFError, msgspec.DecodeError):
-        status = 3
-    finally:
-        sys.stderr.flush()
-        if status == 0:
-            os._exit(0)  # threads that wait for a hanging host do not keep us alive
+        os._exit(3)  # the face was gone before it had begun
+    sys.stderr.flush()
+    os._exit(0)  # threads that wait for a hanging host do not keep us alive
 
 
 if __name__ == "__main__":

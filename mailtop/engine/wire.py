@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import logging
 import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
@@ -24,6 +25,7 @@ from mailtop.model.errors import LinkLost, MailtopError
 from mailtop.model.operation import Approval, Preview, Receipt, Selection
 from mailtop.model.snapshot import Page, PageAsk, Series, Snapshot
 
+_log = logging.getLogger(__name__)
 LARGEST = 64 << 20  # bytes of one frame; a page or a plan is far below
 
 _SNAPSHOT = "snapshots"
@@ -106,6 +108,9 @@ async def _reply(console: Console, newest: _Newest, frames: _Frames, frame: byte
             result = await getattr(console, method)(*given)
     except MailtopError as error:
         failure = (type(error).__name__, error.thing, error.reason, error.remedy)
+    except Exception as error:  # noqa: BLE001  (a call without an answer would hang its face for ever)
+        _log.exception("%s failed", method)
+        failure = ("MailtopError", method, f"mailtop's own fault: {error!r}", "please report it; --log-file says more")
     try:
         await frames.write((number, result, failure))
     except OSError:

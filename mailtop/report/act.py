@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import json
 import sys
 from argparse import Namespace
@@ -10,9 +9,10 @@ from pathlib import Path
 from typing import TextIO
 
 from mailtop.engine.console import Console
-from mailtop.model.errors import Refused, UsageError
+from mailtop.model.errors import Refused, Unreachable, UsageError
 from mailtop.model.mail import Key, queue_id
 from mailtop.model.operation import Approval, Danger, Preview, Receipt, Selection
+from mailtop.model.snapshot import Link
 from mailtop.model.text import shown
 from mailtop.report.ready import first_reading
 
@@ -27,7 +27,10 @@ async def run(console: Console, options: Namespace, out: TextIO, err: TextIO) ->
     keys = tuple(Key(options.on, queue_id(word)) for word in _ids(options.ids)) if options.ids else ()
     if options.ids and not keys:
         raise UsageError(options.ids, "holds no queue id", "one a line")
-    await first_reading(console, listing=True)
+    snapshot = await first_reading(console, listing=True)
+    for host in snapshot.hosts:
+        if host.link is not Link.UP:
+            raise Unreachable(host.name, host.note.removeprefix(f"{host.name}: ") or "not connected")
     previews = await console.plan(options.action, Selection(keys, options.where, target=options.on))
     for preview in previews:
         err.writelines(f"{line}\n" for line in told(preview))
@@ -44,7 +47,7 @@ async def run(console: Console, options: Namespace, out: TextIO, err: TextIO) ->
 
 
 async def _carried_out(console: Console, preview: Preview, options: Namespace) -> Receipt:
-    approval = Approval(preview.plan, getpass.getuser(), preview.typed, options.dry_run)
+    approval = Approval(preview.plan, "", preview.typed, options.dry_run)  # the engine knows who we are
     if not options.dry_run:
         if options.yes_i_mean != str(preview.count):
             raise Refused(preview.label, f"{preview.count} messages, not {options.yes_i_mean[:20]}", "look again")

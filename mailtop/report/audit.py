@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -23,9 +23,8 @@ def run(path: Path, as_json: bool, out: TextIO) -> int:
         try:
             fact = json.loads(line)
         except ValueError:
-            out.write("? a line that was cut off\n")
-            continue
-        out.write(told(fact) + "\n")
+            fact = None
+        out.write((told(fact) if isinstance(fact, dict) else "? a line that was cut off") + "\n")
     if not lines and not as_json:
         out.write("nothing was done yet\n")
     return 0
@@ -33,7 +32,8 @@ def run(path: Path, as_json: bool, out: TextIO) -> int:
 
 def told(fact: dict[str, Any]) -> str:
     """One line for people."""
-    at = datetime.fromtimestamp(float(fact.get("at", 0))).astimezone()
+    stamp = fact.get("at")
+    at = datetime.fromtimestamp(stamp if isinstance(stamp, int | float) else 0.0, UTC).astimezone()
     words = [
         f"{at:%Y-%m-%d %H:%M:%S}",
         f"{fact.get('fact', '?'):9}",
@@ -42,7 +42,7 @@ def told(fact: dict[str, Any]) -> str:
         str(fact.get("target", "")),
         f"{fact.get('count', 0)} messages",
         "dry run" if fact.get("dry_run") else "",
-        ", ".join(f"{count} {fate}" for fate, count in dict(fact.get("fates", {})).items()),
+        ", ".join(f"{count} {fate}" for fate, count in (fact.get("fates") or {}).items()),
         str(fact.get("error", "")),
         f"plan {fact.get('plan', '')}",
     ]

@@ -9,7 +9,7 @@ from typing import TextIO
 
 from mailtop.engine.console import Console
 from mailtop.model.mail import QueueEntry
-from mailtop.model.snapshot import AGES, Page, PageAsk, Shape
+from mailtop.model.snapshot import AGES, Link, Page, PageAsk, Shape
 from mailtop.model.text import shown
 from mailtop.report.ready import first_reading
 from mailtop.report.snapshot import cause_json
@@ -17,15 +17,23 @@ from mailtop.report.snapshot import cause_json
 SCHEMA = "mailtop.queue/1"
 KINDS = {"cause": "causes", "domain": "shape", "message": "messages"}
 LIMIT = 10_000
+UNREACHABLE = 3
 
 
 async def run(console: Console, options: Namespace, out: TextIO, err: TextIO) -> int:
-    """Print one page, large."""
+    """Print one page, large; 3 where nothing at all is known."""
     snapshot = await first_reading(console, listing=True)
     page = await console.page(PageAsk(KINDS[options.by], where=options.where, limit=LIMIT))
     rows = _rows(page)
     if options.json:
-        document = {"schema": SCHEMA, "at": page.at, "total": page.total, "known": page.known, "rows": rows}
+        document = {
+            "schema": SCHEMA,
+            "at": page.at,
+            "total": page.total,
+            "known": page.known,
+            "unknown": page.unknown,
+            "rows": rows,
+        }
         if page.shapes:
             document["buckets_minutes"] = list(AGES)
         json.dump(document, out, ensure_ascii=False, indent=1)
@@ -34,10 +42,12 @@ async def run(console: Console, options: Namespace, out: TextIO, err: TextIO) ->
         out.writelines(f"{line}\n" for line in _text(page))
         if page.total > len(rows):
             err.write(f"mailtop: {page.total - len(rows):,} more; narrow with --where\n")
-    for queue in snapshot.queues:
-        if queue.note:
-            err.write(f"mailtop: {queue.target}: {queue.note}\n")
-    return 0
+    if page.unknown:
+        err.write(f"mailtop: not all is known: {page.unknown}\n")
+    for host in snapshot.hosts:
+        if host.link is not Link.UP:
+            err.write(f"mailtop: {host.note}\n")
+    return UNREACHABLE if page.unknown and not page.total else 0
 
 
 def _rows(page: Page) -> list[dict[str, object]]:

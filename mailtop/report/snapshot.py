@@ -7,7 +7,7 @@ from argparse import Namespace
 from typing import TextIO
 
 from mailtop.engine.console import Console
-from mailtop.model.snapshot import Cause, HopState, Link, PageAsk, QueueState, Reading, Snapshot
+from mailtop.model.snapshot import Cause, Health, HopState, Link, PageAsk, QueueState, Reading, Snapshot
 from mailtop.model.text import shown
 from mailtop.report.ready import first_reading
 
@@ -42,6 +42,16 @@ def as_json(snapshot: Snapshot, causes: tuple[Cause, ...]) -> dict[str, object]:
         "targets": [
             {"name": target.name, "roles": list(target.roles), "health": target.health, "state": target.state}
             for target in snapshot.targets
+        ],
+        "alerts": [
+            {
+                "rule": alert.rule,
+                "target": alert.target,
+                "health": alert.health,
+                "since": alert.since,
+                "summary": alert.summary,
+            }
+            for alert in snapshot.alerts
         ],
         "queues": [_queue(queue) for queue in snapshot.queues],
         "hops": [_hop(hop) for hop in snapshot.hops],
@@ -147,4 +157,7 @@ def as_text(snapshot: Snapshot, causes: tuple[Cause, ...]) -> list[str]:
 
 
 def _figure(reading: Reading, unit: str = "") -> str:
-    return "—" if reading.value is None else f"{reading.value:.4g}{unit}"
+    if reading.value is None:
+        return "—"
+    sign = "" if reading.health is Health.OK and not reading.stale else "? " if reading.stale else f"{reading.health} "
+    return f"{sign}{reading.value:.4g}{unit}"
