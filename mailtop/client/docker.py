@@ -94,19 +94,18 @@ class Docker:
         """Follow a container's log from `resume`, else from `since` (seconds since the epoch), else from now.
 
         Ends when the container stops; raises LinkLost when the stream breaks off, and from AskFailed. A container
-        that was made anew under its name goes on at the same time. From now, the first chunk is empty: its resume
-        point is where the log stood. Lines longer than 128 KiB are cut.
+        that was made anew under its name goes on at the same time. The first chunk is empty and comes when the Engine
+        has accepted the request: its resume point is where the log is read from. Lines longer than 128 KiB are cut.
         """
         inspected = self._inspect(container)
         position = self._position(container, since, resume, inspected)
-        if position is not None and not resume:
-            yield Chunk(b"", position.token, epoch(position.stamp) if position.stamp else 0.0)
         reader = LogReader(position, inspected.Config.Tty)
         stream = self._stream(f"{self.name}/{container}: log")
         try:
             start = position.since if position is not None else since
             path = self._log_path(container, f"&follow=1&since={start}")
             octets = self._asked(stream, "GET", path, None, PATIENCE)
+            yield _accepted(position)
             gathering = Gathering(stream)
             while True:
                 lines = _fed(reader, octets, stream.thing)
@@ -247,6 +246,13 @@ def kept(value: Any, keep: tuple[str, ...]) -> Any:
     for head, names in inside.items():
         result.setdefault(head, kept(value[head], tuple(names)))
     return result
+
+
+def _accepted(position: Position | None) -> Chunk:
+    """The log is followed from here on; without a position the resume point stays empty, and `since` says it."""
+    if position is None:
+        return Chunk(b"", "", 0.0)
+    return Chunk(b"", position.token, epoch(position.stamp) if position.stamp else 0.0)
 
 
 def _fed(reader: LogReader, octets: bytes, thing: str) -> bytes:

@@ -67,7 +67,10 @@ class Mta:
     # what comes in
 
     def feed(self, batch: Batch, chunk: Chunk, now: float) -> None:
-        """Enter a piece of the log."""
+        """Enter a piece of the log. An empty one says that the log is followed from now on: what comes may be old."""
+        if not chunk.lines:
+            self.behind, self._fed_at = inf, now
+            return
         self.book.feed(batch)
         self.book.settle(self.book.last_at)
         self.behind = now - chunk.stamp

@@ -135,7 +135,11 @@ class Source(Protocol):
         """Ask the host itself (`container` empty) or a container on it. `by` names the probe, for recordings."""
 
     def follow(self, container: str, follow: Follow) -> Iterator[Chunk]:
-        """Yield chunks until the source ends (a restart ends Docker's) or `close`. Never more than 256 KiB each."""
+        """Yield chunks until the source ends (a restart ends Docker's) or `close`. Never more than 256 KiB each.
+
+        The first chunk comes as soon as the log is known to be followed; it is empty, and its `resume` says from
+        where. So a log that says nothing is told from one that is still being dialled.
+        """
 
     def alive(self) -> bool:
         """Is the connection up, as far as we know without asking?"""

@@ -111,11 +111,17 @@ class Replay:
         return answered.answer
 
     def follow(self, container: str, follow: Follow) -> Iterator[Chunk]:
-        """Yield the recorded chunks as the player reaches them; waits for it, however long that takes."""
+        """Yield the recorded chunks as the player reaches them; waits for it, however long that takes.
+
+        Where a chunk comes next, the log was followed already: an empty one says so, if none was recorded.
+        """
         key = (self._host, container, follow.source)
         known = self._player.logs.get(key)
         if known is None:
             raise NotRecorded(f"{self._host}/{container}", f"{follow.source}: this log was not recorded")
+        first = next(iter(known[self._player.read.get(key, 0) :]), None)
+        if isinstance(first, Logged) and first.chunk.lines and not self._closed:
+            yield Chunk(b"", follow.resume, 0.0)
         while True:
             entry = self._reached(key, known)
             if isinstance(entry, Logged):
@@ -202,8 +208,9 @@ class ReplaySource:
             self._changed.notify_all()
 
     def follow(self, container: str, follow: Follow) -> Iterator[Chunk]:
-        """Yield what was and will be fed, from the resume point on, until `close` or `lose`."""
+        """Yield an empty chunk, then what was and will be fed from the resume point on, until `close` or `lose`."""
         at = int(follow.resume or 0)
+        yield Chunk(b"", follow.resume, 0.0)
         while True:
             with self._changed:
                 while self._up and at >= len(self._fed.get(container, ())):

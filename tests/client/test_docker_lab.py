@@ -123,7 +123,7 @@ def test_a_log_ends_with_its_container_and_goes_on_with_the_next_run(mail1: Live
 
     assert first == b"begin\nend\n"
     assert b"".join(chunk.lines for chunk in second) == b"begin\nend\n"
-    assert second[0].gap == 0.0
+    assert [chunk.gap for chunk in second] == [0.0] * len(second)
 
 
 def test_a_container_made_anew_under_its_name_says_what_may_be_missing(mail1: LiveHost) -> None:
@@ -135,7 +135,7 @@ def test_a_container_made_anew_under_its_name_says_what_may_be_missing(mail1: Li
         chunks = list(mail1.follow(name, Follow(resume=resume)))
 
     assert b"".join(chunk.lines for chunk in chunks) == b"new\n"
-    assert 0.0 < chunks[0].gap < 30.0
+    assert 0.0 < max(chunk.gap for chunk in chunks) < 30.0
 
 
 def test_a_rotated_log_says_how_much_is_missing(mail1: LiveHost) -> None:
@@ -150,7 +150,7 @@ def test_a_rotated_log_says_how_much_is_missing(mail1: LiveHost) -> None:
     lines = b"".join(chunk.lines for chunk in chunks)
     assert b"first" not in lines
     assert lines.endswith(b"more 500\n")
-    assert chunks[0].gap > 0.5
+    assert max(chunk.gap for chunk in chunks) > 0.5
 
 
 @pytest.mark.parametrize("tty", [False, True])

@@ -27,12 +27,13 @@ class Message:
 
 @dataclass
 class MailHost:
-    """A `Source`. `faults` are raised, once each, by the ask whose first word they are keyed by."""
+    """A `Source`. `faults` are raised, once each, by the ask whose first word they are keyed by; `always` each time."""
 
     messages: dict[str, Message] = field(default_factory=dict)
     engine_id: str = "ENGINE-1"
     container_id: str = "c" * 64
     faults: dict[str, Exception] = field(default_factory=dict)
+    always: dict[str, Exception] = field(default_factory=dict)
     sent: list[Put] = field(default_factory=list)
     before_put: Callable[[], None] = lambda: None
     state: str = "running"
@@ -41,6 +42,8 @@ class MailHost:
     def __post_init__(self) -> None:
         self._log: list[Chunk | None] = []
         self._said = threading.Condition()
+        self.dialled = threading.Event()  # cleared: whoever follows the log waits for the Engine
+        self.dialled.set()
 
     def connect(self) -> None:
         if "connect" in self.faults:
@@ -51,6 +54,7 @@ class MailHost:
         return self.up
 
     def close(self) -> None:
+        self.dialled.set()
         with self._said:
             self.up = False
             self._said.notify_all()
@@ -64,6 +68,10 @@ class MailHost:
 
     def follow(self, container: str, follow: Follow) -> Iterator[Chunk]:
         at = int(follow.resume or 0)
+        if "follow" in self.faults:
+            raise self.faults.pop("follow")
+        self.dialled.wait()
+        yield Chunk(b"", follow.resume, 0.0)
         while True:
             with self._said:
                 while self.up and at >= len(self._log):
@@ -79,6 +87,8 @@ class MailHost:
 
     def ask(self, container: str, ask: Command | Put | Engine, by: str = "") -> Answer:
         word = ask.path if isinstance(ask, Engine) else ask.argv[0]
+        if word in self.always:
+            raise self.always[word]
         if word in self.faults:
             raise self.faults.pop(word)
         if isinstance(ask, Engine):

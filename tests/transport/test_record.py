@@ -100,13 +100,13 @@ def test_a_log_is_written_as_it_is_handed_on() -> None:
     source.feed("postfix", b"one\n", NOON)
 
     log = recorder.follow("postfix", Follow())
-    chunk = next(log)
+    chunks = [next(log), next(log)]
     source.lose()
     with pytest.raises(Exception, match="closed"):
         next(log)
 
-    assert chunk.lines == b"one\n"
-    assert [type(entry) for entry in entries] == [LinkChanged, Logged, LogEnded]
+    assert [chunk.lines for chunk in chunks] == [b"", b"one\n"]  # followed, and then what it says
+    assert [type(entry) for entry in entries] == [LinkChanged, Logged, Logged, LogEnded]
 
 
 def test_a_lost_connection_is_written_once() -> None:
