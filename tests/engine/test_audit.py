@@ -37,3 +37,12 @@ def test_what_cannot_be_written_stops_the_act(tmp_path: Path) -> None:
 
     with pytest.raises(Refused, match="nothing was sent"):
         AuditLog(blocked / "audit.jsonl").write({})
+
+
+def test_a_half_written_line_swallows_no_later_fact(tmp_path: Path) -> None:
+    log = AuditLog(tmp_path / "audit.jsonl")
+    log.path.write_bytes(b'{"fact": "one"}\n{"fact": "tw')
+
+    log.write({"fact": "three"})
+
+    assert [fact["fact"] for fact in log.read()] == ["one", "three"]

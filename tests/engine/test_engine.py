@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
 from collections.abc import AsyncIterator, Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -13,7 +15,7 @@ from mailtop.config import HostSettings, PlatformSettings, Settings
 from mailtop.engine.audit import AuditLog
 from mailtop.engine.clock import SystemClock
 from mailtop.engine.engine import Engine
-from mailtop.model.errors import LinkLost, Refused, TimedOut, Unreachable, UsageError
+from mailtop.model.errors import Denied, LinkLost, Refused, TimedOut, Unreachable, UsageError
 from mailtop.model.mail import Key, QueueId
 from mailtop.model.operation import Approval, Fate, Preview, Selection
 from mailtop.model.snapshot import Health, Link, PageAsk, QueueState, Reading, Snapshot
@@ -276,6 +278,128 @@ async def test_a_paused_container_fails_its_own_probes_only(engine: Engine, host
     snapshot = await until(engine, lambda s: count(s.queues[0], "active").health is Health.UNKNOWN)
     assert "paused" in count(snapshot.queues[0], "active").note
     assert count(snapshot.queues[0], "active").value is not None
+
+
+def _newer(seq: int, snapshot: Snapshot) -> bool:
+    return snapshot.seq > seq and not snapshot.paused
+
+
+async def test_a_pause_is_seen_and_ended(engine: Engine) -> None:
+    for _ in range(2):
+        await engine.pause(True)
+        still = await until(engine, lambda snapshot: snapshot.paused)
+        await engine.pause(False)
+        await until(engine, partial(_newer, still.seq))
+
+
+async def test_an_act_whose_face_is_gone_is_finished_and_written_down(
+    engine: Engine, host: MailHost, tmp_path: Path
+) -> None:
+    (preview,) = await engine.plan("queue.hold", ALL)
+    await engine.unlock(900)
+    sent, go_on = threading.Event(), threading.Event()
+
+    def slowly() -> None:
+        sent.set()
+        go_on.wait(10)
+
+    host.before_put = slowly
+    face = asyncio.create_task(engine.approve(Approval(preview.plan, "ann")))
+    await asyncio.to_thread(sent.wait, 10)
+    face.cancel()
+    await asyncio.gather(face, return_exceptions=True)
+    assert engine.acting
+    go_on.set()
+    await engine.finish_acts()
+
+    facts = [json.loads(line) for line in (tmp_path / "audit.jsonl").read_text().splitlines()]
+    assert [fact["fact"] for fact in facts] == ["intent", "outcome"]
+    assert facts[1]["fates"] == {"done": 5}
+
+
+async def test_an_act_cut_off_by_a_crash_is_an_open_receipt_at_the_next_start(host: MailHost, tmp_path: Path) -> None:
+    first = watching(host, tmp_path)
+    await first.start()
+    await first_reading(first, listing=True)
+    await held(first)
+    await first.close()
+    audit = tmp_path / "audit.jsonl"
+    audit.write_text(audit.read_text().splitlines()[0] + "\n")  # the outcome was never written
+
+    second = watching(host, tmp_path)
+    await second.start()
+    await first_reading(second, listing=True)
+    snapshot = await until(second, lambda snapshot: bool(snapshot.receipts) and not snapshot.receipts[-1].open)
+
+    assert snapshot.receipts[-1].count(Fate.DONE) == 5  # as the listing shows
+    (preview,) = await second.undo(snapshot.receipts[-1].id)
+    assert preview.count == 5
+    await second.close()
+
+
+async def test_an_approval_waits_for_no_lock_that_was_turned_meanwhile(engine: Engine, host: MailHost) -> None:
+    (preview,) = await engine.plan("queue.hold", ALL)
+    await engine.unlock(900)
+    sent, go_on = threading.Event(), threading.Event()
+
+    def slowly() -> None:
+        sent.set()
+        go_on.wait(10)
+
+    host.before_put = slowly
+    first = asyncio.create_task(engine.approve(Approval(preview.plan, "ann")))
+    await asyncio.to_thread(sent.wait, 10)
+    second = asyncio.create_task(engine.approve(Approval(preview.plan, "ann")))
+    await engine.unlock(0)
+    go_on.set()
+
+    assert (await first).ok
+    with pytest.raises(Refused):
+        await second
+    assert len(host.sent) == 1
+
+
+async def test_what_was_not_sent_can_be_approved_again(engine: Engine, host: MailHost) -> None:
+    (preview,) = await engine.plan("queue.hold", ALL)
+    await engine.unlock(900)
+    host.faults["postqueue"] = TimedOut("mail1", "postqueue: no answer within 60 s")
+
+    with pytest.raises(TimedOut):
+        await engine.approve(Approval(preview.plan, "ann"))
+    assert (await engine.approve(Approval(preview.plan, "ann"))).ok
+
+
+async def test_nothing_done_is_never_called_well(engine: Engine, host: MailHost) -> None:
+    for message in host.messages.values():
+        message.queue = "hold"
+    (preview,) = await engine.plan("queue.hold", ALL)
+    await engine.unlock(900)
+
+    receipt = await engine.approve(Approval(preview.plan, "ann"))
+
+    assert not receipt.ok
+    assert receipt.count(Fate.REFUSED) == 5
+    assert host.sent == []
+
+
+async def test_the_whole_queue_is_only_meant_where_it_is_said(engine: Engine) -> None:
+    for nothing in (Selection(), Selection(where="  "), Selection(target=POSTFIX)):
+        with pytest.raises(Refused, match="says not on what"):
+            await engine.plan("queue.hold", nothing)
+    (preview,) = await engine.plan("queue.hold", Selection(everything=True))
+    assert preview.count == 5
+
+
+async def test_a_queue_that_is_not_listed_is_unknown_and_not_empty(host: MailHost, tmp_path: Path) -> None:
+    host.always = {"postqueue": Denied("postqueue -j", "permission denied")}
+    engine = watching(host, tmp_path)
+    await engine.start()
+    await first_reading(engine, listing=True)
+
+    page = await engine.page(PageAsk("causes"))
+
+    assert "permission denied" in page.unknown
+    await engine.close()
 
 
 async def test_asks_that_make_no_sense_are_explained(engine: Engine) -> None:

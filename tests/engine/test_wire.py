@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from mailtop.engine.wire import METHODS, RemoteConsole, serve
-from mailtop.model.errors import LinkLost, Refused, UsageError
+from mailtop.model.errors import LinkLost, MailtopError, Refused, UsageError
 from mailtop.model.mail import Key, Queue, QueueEntry, QueueId
 from mailtop.model.operation import Approval, Danger, Fate, Item, Outcome, Preview, Receipt, Selection, Step
 from mailtop.model.snapshot import Cause, Health, HopState, Page, PageAsk, Reading, Series, Snapshot
@@ -50,6 +50,8 @@ class Still:
     async def page(self, ask: PageAsk) -> Page:
         if ask.where == "?":
             raise UsageError("filter", "no field 'x'", "use sender:")
+        if ask.where == "bug":
+            raise IndexError("list index out of range")
         if ask.where == "hang":
             await self.never.wait()
         return Page(ask, 7, 1, 3.0, causes=CAUSES, messages=ROWS)
@@ -135,6 +137,13 @@ async def test_an_error_arrives_as_itself(wired: tuple[Still, RemoteConsole]) ->
         await console.page(PageAsk("messages", where="?"))
     with pytest.raises(Refused):
         await console.approve(Approval("p1", "ann"))
+
+
+async def test_a_bug_behind_a_call_is_an_answer_too(wired: tuple[Still, RemoteConsole]) -> None:
+    _, console = wired
+
+    with pytest.raises(MailtopError, match="mailtop's own fault"):
+        await console.page(PageAsk("messages", where="bug"))
 
 
 async def test_a_call_that_hangs_delays_no_other(wired: tuple[Still, RemoteConsole]) -> None:
