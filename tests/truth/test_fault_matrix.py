@@ -63,10 +63,7 @@ async def test_counters_equal_the_log_when_the_network_is_cut_amid_traffic(fresh
             assert host(down, "mail1").note
             retries = await watched.until("a retry is announced", lambda s: host(s, "mail1").retry_at > s.at)
             assert host(retries, "mail2").link is Link.UP
-            stale = await watched.until(
-                "the counts are stale", lambda s: count(s, POSTFIX, "deferred").health is Health.UNKNOWN
-            )
-            assert count(stale, POSTFIX, "deferred").stale
+            await watched.until("the counts are old too", lambda s: count(s, POSTFIX, "deferred").stale)
             await sent(watched, sending, 10)
             cut = watched.after(began)
             await on(fresh_lab.restore, "mail1")
@@ -79,7 +76,10 @@ async def test_counters_equal_the_log_when_the_network_is_cut_amid_traffic(fresh
     assert log(watched.now, POSTFIX).gap == 0.0
     while_down = [s for s in cut if host(s, "mail1").link is Link.DOWN]
     assert all(log(s, POSTFIX).health is Health.UNKNOWN for s in while_down)
+    assert all(count(s, POSTFIX, "deferred").health is Health.UNKNOWN for s in while_down)
     assert all(count(s, POSTFIX, "deferred").value != 0 for s in cut)
+    assert all(hop.rate.health is Health.UNKNOWN for s in while_down for hop in s.hops)
+    assert all(dict(hop.hosts)["mail1"] is Health.UNKNOWN for s in while_down for hop in s.hops if hop.hosts)
     assert all(log(s, DISTANT).health is Health.OK for s in cut)
 
 
@@ -105,6 +105,11 @@ OF_POSTFIX = ((POSTFIX, "postfix_queue"), (POSTFIX, "postfix_deferred"))
 OF_DISTANT = (("mail2", "host_load"), (DISTANT, "postfix_queue"), (DISTANT, "postfix_deferred"))
 
 
+def cells(snapshot: Snapshot, name: str) -> dict[str, Health]:
+    """How each of a host's own figures is."""
+    return {cell.name: cell.reading.health for cell in host(snapshot, name).cells}
+
+
 async def test_a_hung_filesystem_costs_only_the_disks_figures(fresh_lab: Lab, tmp_path: Path) -> None:
     async with watching(hosts_over_ssh(), tmp_path) as watched:
         await watched.until("the disks are read", lambda s: fresh(s, ("mail1", "host_disk"), within=60))
@@ -114,6 +119,7 @@ async def test_a_hung_filesystem_costs_only_the_disks_figures(fresh_lab: Lab, tm
 
         hung = await watched.until("df hangs", lambda s: probe(s, "mail1", "host_disk").health is Health.UNKNOWN)
         assert "df" in probe(hung, "mail1", "host_disk").note
+        assert cells(hung, "mail1") == {"disks": Health.UNKNOWN, "load": Health.OK}
         going = await go_on(watched, *OF_HOST, *OF_POSTFIX)
         assert probe(going, "mail1", "host_disk").health is Health.UNKNOWN
         assert host(going, "mail1").link is Link.UP
@@ -121,7 +127,8 @@ async def test_a_hung_filesystem_costs_only_the_disks_figures(fresh_lab: Lab, tm
 
         await on(fresh_lab.unhang_df, "mail1")
         await watched.engine.refresh("mail1")
-        await watched.until("the disks are back", lambda s: fresh(s, ("mail1", "host_disk"), within=60))
+        back = await watched.until("the disks are back", lambda s: fresh(s, ("mail1", "host_disk"), within=60))
+        assert "/" in cells(back, "mail1")
 
 
 async def test_a_stopped_postfix_is_said_to_be_stopped(fresh_lab: Lab, tmp_path: Path) -> None:
@@ -291,7 +298,7 @@ async def test_where_forwarding_is_off_docker_is_reached_by_dial_stdio(fresh_lab
                 await sent(watched, sending, 5)
                 await go_on(watched, *OF_HOST, *OF_POSTFIX)
             await assert_counters_equal_the_log(watched, fresh_lab, POSTFIX, "postfix")
-            sources = watched.engine._watches["mail1"].link.source
+            sources = watched.engine._watching.watches["mail1"].link.source
             assert vars(sources)["_forwards"] is False
     finally:
         await on(fresh_lab.allow_forwarding, "mail1")

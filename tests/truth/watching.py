@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import deque
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
 from maillab.reach import SSH_CONFIG
@@ -39,12 +40,12 @@ class Watching:
 
     def book(self, target: str) -> Ledger:
         """The book that the engine keeps of one Postfix."""
-        return self.engine._mtas[target].book
+        return self.engine._watching._mtas[target].book
 
     def since(self, target: str) -> int:
         """From which second on the engine has read a log."""
         host = target.partition("/")[0]
-        return self.engine._watches[host].followers[target]._follow.since
+        return self.engine._watching.watches[host].followers[target]._follow.since
 
     async def until(self, what: str, condition: Callable[[Snapshot], object], within: float = 30.0) -> Snapshot:
         """The first new snapshot for which a condition holds."""
@@ -90,14 +91,32 @@ async def watching(
     """An engine in this process, operated by ann, with `folder/audit.jsonl`."""
     settings = Settings(PlatformSettings("the lab"), hosts, interval=TICK, history=HISTORY)
     engine = Engine.of(Setup(settings, operator="ann", audit=str(folder / "audit.jsonl")))
-    await engine.start()
-    watched = Watching(engine, remember)
-    keeping = asyncio.create_task(watched.keep())
+    with _own_faults() as faults:
+        await engine.start()
+        watched = Watching(engine, remember)
+        keeping = asyncio.create_task(watched.keep())
+        try:
+            yield watched
+        finally:
+            await engine.close()
+            await keeping
+    assert not faults
+
+
+@contextmanager
+def _own_faults() -> Iterator[list[str]]:
+    """What mailtop itself and its event loop log as errors: bugs, whatever the lab goes through."""
+    faults: list[str] = []
+    handler = logging.Handler(logging.ERROR)
+    handler.emit = lambda record: faults.append(logging.Formatter().format(record))  # type: ignore[method-assign]  # a handler that keeps
+    loggers = [logging.getLogger(name) for name in ("mailtop", "asyncio")]
+    for logger in loggers:
+        logger.addHandler(handler)
     try:
-        yield watched
+        yield faults
     finally:
-        await engine.close()
-        await keeping
+        for logger in loggers:
+            logger.removeHandler(handler)
 
 
 def host(snapshot: Snapshot, name: str) -> HostState:
