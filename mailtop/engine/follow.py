@@ -17,6 +17,8 @@ from mailtop.model.topology import Target
 
 Batch = TypeVar("Batch")
 
+GATHER = 0.1  # seconds of log that go into the book together: each piece costs as much again as 100 lines
+PIECE = 256 << 10  # bytes that wait for no more
 HAND_OVER_WITHIN = 60.0  # the loop takes a batch in microseconds; this only ends a thread whose loop is gone
 CONNECTING = "connecting to the log"
 
@@ -87,14 +89,20 @@ class Follower(Generic[Batch]):
         done: asyncio.Future[None],
         cancelled: threading.Event,
     ) -> None:
-        """In the thread: read, parse, hand over, and wait until the loop has taken it: that bounds the memory."""
+        """In the thread: read, and hand over what is much; what is little the loop takes itself in a moment."""
         error: Exception | None = None
+        gathered = _Gathered()
         try:
-            for chunk in source.follow(self.target.container, self._follow):
-                taken = threading.Event()
-                loop.call_soon_threadsafe(self._take, self._parsed(chunk), chunk, taken, cancelled)
-                if not taken.wait(HAND_OVER_WITHIN) or cancelled.is_set():
-                    return
+            try:
+                for chunk in source.follow(self.target.container, self._follow):
+                    first = gathered.add(chunk) == 1
+                    if not chunk.lines or gathered.size >= PIECE:  # the log is accepted; or there is enough
+                        if not self._hand_over(gathered, loop, cancelled):
+                            return
+                    elif first:
+                        loop.call_soon_threadsafe(loop.call_later, GATHER, self._look, gathered, cancelled)
+            finally:
+                self._hand_over(gathered, loop, cancelled)
         except OSError as failure:
             error = Missing(self.target.name, failure.strerror or str(failure))
         except Exception as failure:  # noqa: BLE001  (what a thread does not pass on is lost: a bug would look like the log's end)
@@ -102,6 +110,34 @@ class Follower(Generic[Batch]):
         finally:
             if not loop.is_closed():
                 loop.call_soon_threadsafe(_finish, done, error)
+
+    def _hand_over(self, gathered: _Gathered, loop: asyncio.AbstractEventLoop, cancelled: threading.Event) -> bool:
+        """In the thread: parse, hand over, and wait until the loop has taken it: that bounds the memory."""
+        with gathered.lock:
+            read = self._read_together(gathered.taken())
+        for batch, chunk in read:
+            taken = threading.Event()
+            loop.call_soon_threadsafe(self._take, batch, chunk, taken, cancelled)
+            if cancelled.is_set() or not taken.wait(HAND_OVER_WITHIN):
+                return False
+        return True
+
+    def _look(self, gathered: _Gathered, cancelled: threading.Event) -> None:
+        """On the loop: parse and take what there is by now, in the thread's place."""
+        with gathered.lock:  # the parser has one user at a time, and pieces keep their order
+            for batch, chunk in self._read_together(gathered.taken()):
+                self._take(batch, chunk, threading.Event(), cancelled)
+
+    def _read_together(self, chunks: list[Chunk]) -> list[tuple[Batch | Exception, Chunk]]:
+        """Parse chunks as one; each by itself where the parser trips, so that little is lost."""
+        if not chunks:
+            return []
+        lines, gap = b"".join(chunk.lines for chunk in chunks), sum(chunk.gap for chunk in chunks)
+        together = Chunk(lines, chunks[-1].resume, chunks[-1].stamp, gap)
+        batch = self._parsed(together)
+        if isinstance(batch, Exception) and len(chunks) > 1:
+            return [(self._parsed(chunk), chunk) for chunk in chunks]
+        return [(batch, together)]
 
     def _parsed(self, chunk: Chunk) -> Batch | Exception:
         try:
@@ -145,6 +181,27 @@ class Follower(Generic[Batch]):
             last_at or state.last_at,
             note,
         )
+
+
+class _Gathered:
+    """What one thread has read and the loop has not yet taken. `size` in bytes."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.size = 0
+        self._chunks: list[Chunk] = []
+
+    def add(self, chunk: Chunk) -> int:
+        """Keep one more; how many there are now."""
+        with self.lock:
+            self._chunks.append(chunk)
+            self.size += len(chunk.lines)
+            return len(self._chunks)
+
+    def taken(self) -> list[Chunk]:
+        """All of them, kept no longer; call it with the lock."""
+        chunks, self._chunks, self.size = self._chunks, [], 0
+        return chunks
 
 
 def _finish(done: asyncio.Future[None], error: Exception | None) -> None:

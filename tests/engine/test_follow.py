@@ -108,10 +108,40 @@ async def test_a_line_that_a_parser_trips_over_is_counted_and_passed_and_never_c
 async def test_a_book_that_trips_over_a_line_does_not_end_the_log(host: MailHost, link: Link) -> None:
     log = Watched(link)
     host.say("the book trips")
+    await log.until(lambda follower: follower.state.lines == 1)
     host.say("more")
 
     await log.until(lambda follower: follower.state.lines == 2)
     assert (log.follower.state.health, log.follower.state.unreadable) == (Health.OK, 1)
+    await log.end()
+
+
+async def test_what_is_said_within_a_moment_goes_into_the_book_together(host: MailHost, link: Link) -> None:
+    log = Watched(link)
+    await log.until(lambda follower: follower.state.health is Health.OK)
+    host.say("one")
+    host.say("two")
+
+    await log.until(lambda follower: follower.state.lines == 2)
+    assert log.heard == [b"", b"one\ntwo\n"]
+    await log.end()
+
+
+async def test_of_what_is_said_together_only_the_part_that_a_parser_trips_over_is_lost(
+    host: MailHost, link: Link
+) -> None:
+    def parse(chunk: Chunk) -> bytes:
+        if b"trap" in chunk.lines:
+            raise ZeroDivisionError
+        return chunk.lines
+
+    log = Watched(link, parse)
+    await log.until(lambda follower: follower.state.health is Health.OK)
+    host.say("a trap")
+    host.say("more")
+
+    await log.until(lambda follower: follower.state.lines == 2)
+    assert (log.heard, log.follower.state.unreadable) == ([b"", b"more\n"], 1)
     await log.end()
 
 
