@@ -16,6 +16,9 @@ _EXPIRED = re.compile(rb"([0-9A-Za-z]{6,32}): from=<(.*)>, status=((?:force-)?ex
 _HANDLED = re.compile(rb"([0-9A-Za-z]{6,32}): (placed on hold|released from hold|requeued|removed|expired)")
 _DELETED = re.compile(rb"Deleted: (\d+) messages?")
 _VANISHED = re.compile(rb"warning: qmgr_active_done_\w+: remove ([0-9A-Za-z]{6,32}) from active: No such file.*")
+_REJECT = re.compile(
+    rb"([0-9A-Za-z]+): (?:milter-)?reject: ([^ ]+) from ([^ ]+): (?:(\d\d\d) )?(?:(\d\.[^ ]*) ?)?(.*)", re.DOTALL
+).fullmatch
 _DEEDS = {
     b"placed on hold": "hold",
     b"released from hold": "release",
@@ -57,38 +60,21 @@ def reject(at: float, program: bytes, text: bytes) -> Reject | None:
     `ID: reject: STAGE from CLIENT: [CODE] [DSN] REASON; from=<> to=<> proto= helo=<>`: what the client words stands
     behind its address, which holds no space.
     """
-    id_, what, tail = text[:64].partition(b"reject: ")
-    if not what or id_ not in (b"NOQUEUE: ", b"NOQUEUE: milter-"):
-        id_ = id_.removesuffix(b"milter-")
-        if not what or not id_[:-2].isalnum() or id_[-2:] != b": ":
-            return None
-    tail = text[len(text[:64]) - len(tail) :]
-    id_ = id_.partition(b":")[0]
-    stage, _, tail = tail.partition(b" from ")
-    client, mark, reason = tail.partition(b": ")
-    if not mark or b" " in client or b" " in stage:
+    found = _REJECT(text)
+    if found is None:
         return None
-    code = 0
-    if reason[:3].isdigit() and reason[3:4] == b" ":
-        code, reason = int(reason[:3]), reason[4:]
-    dsn = b""
-    if reason[:1].isdigit() and reason[1:2] == b".":
-        dsn, _, reason = reason.partition(b" ")
-    cut = reason.find(b"; from=<")
-    if cut < 0:
-        cut = reason.find(b"; proto=")
-    envelope = reason[cut:] if cut > 0 else b""
+    id_, stage, client, code, dsn, reason = found.groups(b"")
     sender = recipient = b""
-    if envelope:
-        reason = reason[:cut]
-        sender, _, rest = envelope[8:].partition(b">")  # a space parts the fields at smtpd, a comma at postscreen
-        if rest.startswith((b" to=<", b", to=<")):
+    reason, mark, envelope = reason.partition(b"; from=<")
+    if mark:
+        sender, _, rest = envelope.partition(b">")
+        if rest.startswith((b" to=<", b", to=<")):  # a space parts the fields at smtpd, a comma at postscreen
             recipient = rest.partition(b"<")[2].partition(b">")[0]
-        if envelope.startswith(b"; proto="):
-            sender = b""
-    return Reject(
-        at, b"" if id_ == b"NOQUEUE" else id_, program, stage, client, int(code or 0), dsn, reason, sender, recipient
-    )
+    else:
+        reason = reason.partition(b"; proto=")[0]
+    id_ = b"" if id_ == b"NOQUEUE" else id_
+    row = (at, id_, program, stage, client, int(code or 0), dsn, reason, sender, recipient)
+    return tuple.__new__(Reject, row)  # a third of what the class's own call costs
 
 
 def sasl_failure(at: float, text: bytes) -> SaslFailure | None:

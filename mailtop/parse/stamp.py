@@ -5,7 +5,6 @@ Sources: RFC 3339; RFC 3164 section 4.1.2 (`Nov  4 02:35:14`, local time of the 
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from datetime import UTC, datetime, timedelta, tzinfo
 
 _MONTHS = {name: number for number, name in enumerate(b"Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split(), 1)}
@@ -28,6 +27,7 @@ class Stamps:
     def __init__(self, reference: float, zone: tzinfo = UTC) -> None:
         self.reference = reference
         self.unreadable = 0
+        self.newest = 0.0
         self._zone = zone
         self._seconds: dict[bytes, float] = {}
         self._last = 0.0
@@ -36,21 +36,12 @@ class Stamps:
         """Return one stamp's time, with its fraction."""
         return self._second(stamp) + _fraction(stamp)
 
-    def column(self, stamps: list[bytes]) -> list[float]:
-        """Return the times of many stamps in their order, in whole seconds: a traditional stamp has no more.
-
-        Stamps in order are computed once for each second; others one by one.
-        """
-        if stamps != sorted(stamps):
-            return [self._second(stamp) for stamp in stamps]
-        times: list[float] = []
-        start = 0
-        while start < len(stamps):
-            first = stamps[start]
-            end = bisect_right(stamps, first[:19] + b"\xff", start)
-            times += [self._second(first)] * (end - start)
-            start = end
-        return times
+    def second(self, stamp: bytes) -> float:
+        """Return one stamp's time in whole seconds, and keep the newest in `newest`."""
+        at = self._second(stamp)
+        if at > self.newest:
+            self.newest = at
+        return at
 
     def _second(self, stamp: bytes) -> float:
         key = stamp[:19] + stamp[19:].lstrip(b".0123456789")

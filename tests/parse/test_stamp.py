@@ -40,11 +40,10 @@ def test_the_offset_of_rfc3339_is_heeded_and_the_fraction_kept() -> None:
 
 
 def test_one_file_may_hold_both_and_two_offsets_within_a_second() -> None:
-    column = Stamps(when(2026, 5, 2, 0, 0, 0)).column(
-        [b"May  1 00:00:00", b"2026-05-01T02:00:00.000000+02:00", b"2026-05-01T02:00:00.000000Z"]
-    )
+    stamps = Stamps(when(2026, 5, 2, 0, 0, 0))
+    column = [b"May  1 00:00:00", b"2026-05-01T02:00:00.000000+02:00", b"2026-05-01T02:00:00.000000Z"]
 
-    assert column == [when(2026, 5, 1, 0, 0, 0)] * 2 + [when(2026, 5, 1, 2, 0, 0)]
+    assert [stamps.second(stamp) for stamp in column] == [when(2026, 5, 1, 0, 0, 0)] * 2 + [when(2026, 5, 1, 2, 0, 0)]
 
 
 def test_traditional_stamps_are_local_to_the_host() -> None:
@@ -63,13 +62,17 @@ def test_the_hour_that_comes_twice_in_autumn_goes_on_forwards() -> None:
 def test_what_is_no_stamp_takes_the_time_before_it_and_is_counted() -> None:
     stamps = Stamps(JANUARY)
 
-    assert stamps.column([b"Jan  1 00:00:01", b"Foo 99 00:00:01"])[1] == when(2026, 1, 1, 0, 0, 1)
+    assert stamps.second(b"Jan  1 00:00:01") == when(2026, 1, 1, 0, 0, 1)
+    assert stamps.second(b"Foo 99 00:00:01") == when(2026, 1, 1, 0, 0, 1)
     assert stamps.unreadable == 1
 
 
 @given(st.lists(st.binary(max_size=40)))
-def test_no_stamp_raises(stamps: list[bytes]) -> None:
-    assert len(Stamps(JANUARY).column(stamps)) == len(stamps)
+def test_no_stamp_raises_and_the_newest_is_kept(stamps: list[bytes]) -> None:
+    read = Stamps(JANUARY)
+    times = [read.second(stamp) for stamp in stamps]
+
+    assert read.newest == max([0.0, *times])
 
 
 @given(st.datetimes(datetime(2000, 1, 1), datetime(2090, 1, 1)))  # noqa: DTZ001 — drawn naive, given UTC below
