@@ -10,6 +10,7 @@ import re
 from msgspec import Struct
 
 from mailtop.model.topology import Hop
+from mailtop.parse.reason import normalise, site
 
 FILTER, MAILBOX, REMOTE, ARCHIVE = range(4)
 HOPS = (Hop.FILTER, Hop.MAILBOX, Hop.REMOTE, Hop.ARCHIVE)
@@ -51,6 +52,7 @@ class Hops:
         self._filter_ports = frozenset(b"%d" % port for port in rules.filter_ports)
         self._archive_ports = frozenset(b"%d" % port for port in rules.archive_ports)
         self._names = set(rules.filter_hosts)
+        self._sites: dict[bytes, bytes] = {}
         self.addresses: set[bytes] = set()
         self.known: dict[bytes, dict[bytes, int]] = {}
         self.archive = tuple(b"@" + domain for domain in rules.archive_domains)
@@ -72,13 +74,27 @@ class Hops:
         return hop
 
     def next_hop(self, hop: int, relay: bytes, recipient: bytes, reason: bytes) -> bytes:
-        """Return what the message waits for: a domain where it goes outside, else the next host's name."""
+        """Return what the message waits for: the next host's name; outside, as a listing has it, its provider's.
+
+        A reason that names no host leaves the recipient's domain.
+        """
+        named = _TRIED.match(reason) or _SOUGHT.match(reason)
         if hop != REMOTE:
             if relay != b"none":
                 return relay.partition(b"[")[0]
-            if found := _TRIED.match(reason) or _SOUGHT.match(reason):
-                return found[1].partition(b"[")[0]
-        return recipient.rpartition(b"@")[2].lower()
+            if named:
+                return named[1].partition(b"[")[0]
+            return recipient.rpartition(b"@")[2].lower()
+        host = named[1].partition(b"[")[0] if named else normalise(reason).next_hop
+        return self._site(host) or recipient.rpartition(b"@")[2].lower()
+
+    def _site(self, host: bytes) -> bytes:
+        known = self._sites.get(host)
+        if known is None:
+            if len(self._sites) >= _RELAYS:
+                self._sites.clear()
+            known = self._sites[host] = site(host)
+        return known
 
     def _classify(self, program: bytes, relay: bytes) -> int:
         """Classify `name[address]:port`, a name, or pipe's transport."""

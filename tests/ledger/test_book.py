@@ -12,6 +12,7 @@ from mailtop.ledger.hops import HopRules
 from mailtop.model.mail import QueueId
 from mailtop.model.topology import Hop
 from mailtop.parse.postfix_log import PostfixLog
+from mailtop.parse.reason import normalise
 from mailtop.parse.stamp import Stamps
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC).timestamp()
@@ -321,6 +322,22 @@ def test_bounces_and_deferrals_are_grouped_with_what_came_and_went() -> None:
     assert (later.waiting, later.came, later.went) == (9, 0, 1)
     (bounced,) = ledger.bounces(NOON)
     assert (bounced.came, bounced.reason) == (3, b"host mx[192.0.2.1] said: 550 5.7.1 S3150")
+
+
+def test_domains_at_one_provider_bounce_at_one_next_hop_as_in_a_listing() -> None:
+    said = b"bounced (host mx%d.mail.outlook.test[192.0.2.%d] said: 550 5.7.1 S3150)"
+    ledger = book(
+        *(tried(n, b"AAAAA%02d" % n, said % (n, n), to=b"a@firm%d.test" % n) for n in range(9)),
+        tried(9, b"BBBBBB1", b"bounced (mail for loop.x.test loops back to myself)", b"none", b"a@y.test"),
+        tried(9, b"BBBBBB2", b"bounced (TLS is required, but was not offered)", b"none", b"a@z.test"),
+        ledger=Ledger(reduce=lambda reason: normalise(reason).text),
+    )
+
+    assert {reason.next_hop: reason.came for reason in ledger.bounces(NOON)} == {
+        b"outlook.test": 9,
+        b"x.test": 1,
+        b"z.test": 1,
+    }
 
 
 def test_like_reasons_come_together() -> None:
