@@ -7,18 +7,23 @@ addresses, this host, private networks) waits for that proof, half a minute at m
 
 from __future__ import annotations
 
-from mailtop.ledger.entry import IGNORED, REINJECTED, SMTPD, SUSPECT
+from mailtop.ledger.entry import IGNORED, REINJECTED, REQUEUED, SMTPD, SUSPECT, UNKNOWN
+from mailtop.ledger.ids import Ids
 
 _PATIENCE = 30.0
 _LEARNING = 600.0  # seconds in which a filter that is there will show itself
 _PRIVATE = (b"127.", b"10.", b"192.168.", b"::1", b"fc", b"fd", b"fe80:", *(b"172.%d." % n for n in range(16, 32)))
+_BEGINNINGS = frozenset(b"127 10. 192 172 ::1 fe8".split()) | {
+    start + b"%c" % next_ for start in (b"fc", b"fd") for next_ in b"0123456789abcdef:"
+}
 _EXPECTED = 10_000
 
 
 class Acceptance:
     """Counts accepted messages. `filters`: addresses of the filter, growing as they are learned elsewhere."""
 
-    def __init__(self, filters: set[bytes], ignored: frozenset[bytes]) -> None:
+    def __init__(self, ids: Ids, filters: set[bytes], ignored: frozenset[bytes]) -> None:
+        self._ids = ids
         self._filters = filters
         self._ignored = ignored
         self._pending: dict[bytes, tuple[float, bytes]] = {}
@@ -39,7 +44,9 @@ class Acceptance:
             return IGNORED
         if user:
             self.submitted += 1
-        elif address in self._filters or (address.startswith(_PRIVATE) and self._may_filter(at)):
+        elif address in self._filters or (
+            address[:3] in _BEGINNINGS and address.startswith(_PRIVATE) and self._may_filter(at)
+        ):
             self._pending[id_] = (at, address)
             return SUSPECT
         self.accept(at)
@@ -48,7 +55,8 @@ class Acceptance:
     def accept(self, at: float) -> None:
         """Count one."""
         self.accepted += 1
-        self.last = max(self.last, at)
+        if at > self.last:
+            self.last = at
 
     def is_mail(self, id_: bytes) -> None:
         """It went to the filter, so it did not come from there."""
@@ -56,13 +64,21 @@ class Acceptance:
         if found is not None:
             self.accept(found[0])
 
-    def is_reinjected(self, id_: bytes, seen: bool) -> None:
-        """The filter named it; `seen`: its own first line was there before."""
-        self._pending.pop(id_, None)
-        if not seen:
+    def is_again(self, id_: bytes, next_: bytes) -> None:
+        """The log says that `next_` is `id_` once more: not accepted mail, and ignored where `id_` is."""
+        before, after = self._ids.find(id_), self._ids.find(next_)
+        if before is not None:
+            before.next = next_
+        self._pending.pop(next_, None)
+        if after is None or after.origin == UNKNOWN:
             if len(self._expected) >= _EXPECTED:
                 self._expected.clear()
-            self._expected[id_] = None  # its own line may still come, where another process was quicker
+            self._expected[next_] = None  # its own line may still come, where another process was quicker
+        if after is not None:
+            if before is not None and before.origin == IGNORED:
+                after.origin = IGNORED
+            elif after.origin != REQUEUED:
+                after.origin = REINJECTED
 
     def passes_filter(self, client: bytes) -> bool:
         """Will fresh mail from that client go to a filter, as far as is proven?"""

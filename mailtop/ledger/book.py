@@ -11,47 +11,29 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 
 from mailtop.ledger.acceptance import Acceptance
+from mailtop.ledger.deliveries import Deliveries
 from mailtop.ledger.entry import (
-    BOUNCED,
-    DEFERRED,
-    DISCARDED,
-    EXPIRED,
-    FORWARDED,
-    IGNORED,
     LOCAL,
     NOTICE,
-    OTHER,
-    REINJECTED,
     REQUEUED,
-    SENT,
     SMTPD,
-    SOFTBOUNCE,
     STATUSES,
     SUSPECT,
     UNKNOWN,
     Entry,
     LastDelivery,
     Shadow,
+    shadow,
 )
-from mailtop.ledger.hops import ARCHIVE, FILTER, HOPS, HopRules, Hops
+from mailtop.ledger.hops import FILTER, HOPS, HopRules, Hops
 from mailtop.ledger.ids import Ids
 from mailtop.ledger.reasons import Reason, Reasons
 from mailtop.ledger.refusals import Refusals
-from mailtop.ledger.stages import Stages
 from mailtop.model.mail import QueueId
 from mailtop.model.text import Foreign
 from mailtop.model.topology import Hop
-from mailtop.parse.batch import Active, Batch, Client, Delivery, Handled, Notice, Pickup, Removed
+from mailtop.parse.batch import Active, Batch, Client, Handled, Notice, Pickup, Removed
 
-_WORDS = {
-    b"deferred": DEFERRED,
-    b"bounced": BOUNCED,
-    b"expired": EXPIRED,
-    b"force-expired": EXPIRED,
-    b"SOFTBOUNCE": SOFTBOUNCE,
-}
-_WIDTH = len(STATUSES)
-_RETRY = 200.0  # seconds; Postfix never retries sooner (`minimal_backoff_time` 300), so younger is a first attempt
 _SWEEP = 600.0
 
 
@@ -73,16 +55,16 @@ class Ledger:
         ignored = frozenset(address.encode() for address in ignore_clients)
         self._ids = Ids(max_live, max_age)
         self._hops = Hops(rules or HopRules())
-        self._acceptance = Acceptance(self._hops.addresses, ignored)
+        self._acceptance = Acceptance(self._ids, self._hops.addresses, ignored)
         self._reasons = Reasons(reduce)
-        self._stages = Stages(len(HOPS))
+        self._attempts = Deliveries(self._ids, self._hops, self._acceptance, self._reasons)
         self._swept = 0.0
         self.refusals = Refusals(ignored)
-        self.attempts = [0] * (len(HOPS) * _WIDTH)
-        self.messages = [0] * (len(HOPS) * _WIDTH)
-        self.last_success = [0.0] * len(HOPS)
-        self.last_failure = [0.0] * len(HOPS)  # deferred, or bounced
-        self.failing_since = [0.0] * len(HOPS)  # the first failure after the last success
+        self.attempts = self._attempts.attempts
+        self.messages = self._attempts.messages
+        self.last_success = self._attempts.last_success
+        self.last_failure = self._attempts.last_failure
+        self.failing_since = self._attempts.failing_since
         self.totals: Counter[str] = Counter()
         self.alarms: Counter[str] = Counter()
         self.last_at = 0.0
@@ -93,7 +75,7 @@ class Ledger:
         self._pickups(batch.pickups)
         self._active(batch.active)
         self._notices(batch.notices)
-        self._deliveries(batch.deliveries)
+        self._attempts.feed(batch.deliveries)
         self._handled(batch.handled)
         self._removed(batch.removed)
         self.refusals.feed(batch)
@@ -194,22 +176,24 @@ class Ledger:
 
     def delays(self, now: float, *shares: float) -> dict[Hop, dict[str, tuple[float, ...]]]:
         """Return quantiles of first attempts' stages in the last ten minutes by hop, in seconds."""
-        found = {hop: self._stages.quantiles(row, now, *shares) for row, hop in enumerate(HOPS)}
+        found = {hop: self._attempts.stages.quantiles(row, now, *shares) for row, hop in enumerate(HOPS)}
         return {hop: stages for hop, stages in found.items() if stages}
 
     # a queue id's life, in its order
 
     def _clients(self, rows: list[Client]) -> None:
-        ids, take = self._ids, self._acceptance.take
+        find, begin, take = self._ids.find, self._ids.begin, self._acceptance.take
         for at, id_, client, user, original, _ in rows:
-            known = ids.find(id_)
-            if known is not None:
-                if known.arrival == at and known.origin:
-                    continue  # a line seen twice
-                self._leave(known, at)
-            ids.open(id_, Entry(at, take(at, id_, client, user, original), client, user))
+            known = find(id_)
+            if known is None:
+                begin(id_, Entry(at, take(at, id_, client, user, original), client, user))
+            elif known.arrival == at and known.origin:
+                continue  # a line seen twice
+            else:
+                self._attempts.leave(known, at)
+                self._ids.open(id_, Entry(at, take(at, id_, client, user, original), client, user))
             if original:
-                self._link(original, id_)
+                self._acceptance.is_again(original, id_)
 
     def _pickups(self, rows: list[Pickup]) -> None:
         for row in rows:
@@ -219,7 +203,7 @@ class Ledger:
             origin = REQUEUED if row.original else LOCAL
             self._ids.open(row.id, Entry(row.at, origin, sender=row.sender))
             if row.original:
-                self._link(row.original, row.id)
+                self._acceptance.is_again(row.original, row.id)
             else:
                 self._acceptance.accept(row.at)
 
@@ -245,109 +229,6 @@ class Ledger:
             elif entry.origin == UNKNOWN:
                 entry.origin = NOTICE
 
-    def _deliveries(self, rows: list[Delivery]) -> None:
-        get, hops, stages = self._ids.get, self._hops, self._stages
-        known, archive, fresh, end = hops.known, hops.archive, stages.fresh, stages.end
-        attempts, messages, success = self.attempts, self.messages, self.last_success
-        for row in rows:
-            at, id_, recipient, _, relay, delay, delays, _, word, reason, program = row
-            entry = get(id_)
-            if entry is None:
-                entry = self._ids.late(id_, at)
-            if entry.last is not None and entry.last == row:
-                continue  # a line seen twice
-            try:
-                hop = known[program][relay]
-            except KeyError:
-                hop = hops.of(program, relay, reason)
-            if hop != FILTER and recipient.endswith(archive):
-                hop = ARCHIVE
-            status = SENT if word == b"sent" else _WORDS.get(word, OTHER)
-            if status == SENT:
-                if hop == FILTER:
-                    status = self._filtered(id_, entry, reason)
-                elif reason[:13] == b"forwarded as ":
-                    status = FORWARDED
-                elif program[-7:] == b"discard":
-                    status = DISCARDED
-            waiting = entry.waiting
-            entry.last, entry.hop, entry.status = row, hop, status
-            if entry.origin == IGNORED:
-                continue
-            if (not waiting or recipient not in waiting) and (entry.origin or _seconds(delay) < _RETRY):
-                if at >= end:
-                    fresh, end = stages.turn(at), stages.end
-                fresh[hop].append(delays)
-            key = hop * _WIDTH + status
-            attempts[key] += 1
-            if not entry.marks >> key & 1:
-                entry.marks |= 1 << key
-                messages[key] += 1
-            if status == SENT:
-                if at > success[hop]:
-                    success[hop] = at
-                entry.done += 1
-                if waiting:
-                    waiting.discard(recipient)
-            else:
-                self._unsent(entry, row)
-        stages.trim()
-
-    def _unsent(self, entry: Entry, row: Delivery) -> None:
-        """Enter an attempt that did not deliver: it waits, or it is over."""
-        at, _, recipient, _, relay, _, _, dsn, _, reason, _ = row
-        hop, status = entry.hop, entry.status
-        if status in (DEFERRED, SOFTBOUNCE, BOUNCED):
-            self.last_failure[hop] = max(self.last_failure[hop], at)
-            if self.failing_since[hop] <= self.last_success[hop]:
-                self.failing_since[hop] = at
-        if status in (DEFERRED, SOFTBOUNCE):
-            if entry.waiting is None:
-                entry.waiting = set()
-            entry.waiting.add(recipient)
-            next_hop = self._hops.next_hop(hop, relay, recipient, reason)
-            group = self._reasons.group(False, at, HOPS[hop], dsn, reason, next_hop, entry.sender)
-            if entry.cause is not group:
-                self._leave(entry, at)
-                entry.cause = group
-                self._reasons.come(group, at)
-            return
-        entry.done += 1
-        if entry.waiting:
-            entry.waiting.discard(recipient)
-        if status == BOUNCED:
-            next_hop = self._hops.next_hop(hop, relay, recipient, reason)
-            group = self._reasons.group(True, at, HOPS[hop], dsn, reason, next_hop, entry.sender)
-            if entry.bounced is not group:
-                entry.bounced = group
-                self._reasons.come(group, at)
-
-    def _filtered(self, id_: bytes, entry: Entry, reason: bytes) -> int:
-        if entry.origin == SUSPECT:
-            entry.origin = SMTPD
-            self._acceptance.is_mail(id_)
-        _, queued, next_ = reason.rpartition(b"queued as ")
-        if queued:
-            next_ = next_.rstrip(b")").partition(b" ")[0]
-            if next_ != entry.next and next_.isalnum() and 6 <= len(next_) <= 32:
-                entry.next = next_
-                self._link(id_, next_)
-        elif b"discarded, id=" in reason:
-            return DISCARDED
-        return SENT
-
-    def _link(self, id_: bytes, next_: bytes) -> None:
-        """Enter that `next_` is `id_` once more: not accepted mail, and ignored where `id_` is."""
-        before, after = self._ids.find(id_), self._ids.find(next_)
-        if before is not None:
-            before.next = next_
-        self._acceptance.is_reinjected(next_, seen=after is not None and after.origin != UNKNOWN)
-        if after is not None:
-            if before is not None and before.origin == IGNORED:
-                after.origin = IGNORED
-            elif after.origin != REQUEUED:
-                after.origin = REINJECTED
-
     def _handled(self, rows: list[Handled]) -> None:
         for row in rows:
             entry = self._ids.get(row.id)
@@ -359,21 +240,11 @@ class Ledger:
                 self._end(row.id, row.at)
 
     def _removed(self, rows: list[Removed]) -> None:
-        end = self._ids.end
-        for at, id_ in rows:
-            entry = end(id_, at)
-            if entry is not None and entry.cause is not None:
-                self._leave(entry, at)
+        for at, entry in self._ids.end_all(rows):
+            self._attempts.leave(entry, at)
 
     def _end(self, id_: bytes, at: float) -> None:
-        entry = self._ids.end(id_, at)
-        if entry is not None:
-            self._leave(entry, at)
-
-    def _leave(self, entry: Entry, at: float) -> None:
-        if entry.cause is not None:
-            self._reasons.go(entry.cause, at)
-            entry.cause = None
+        self._removed([(at, id_)])
 
     def _count(self, batch: Batch) -> None:
         totals = self.totals
@@ -399,31 +270,4 @@ class Ledger:
         return Hop.FILTER if fresh else None
 
     def _shadow(self, id_: QueueId, entry: Entry) -> Shadow:
-        last = entry.last
-        waits = bool(entry.waiting) and last is not None
-        return Shadow(
-            id=id_,
-            arrival=entry.arrival,
-            sender=Foreign(entry.sender),
-            size=entry.size,
-            recipients=entry.recipients,
-            outstanding=max(0, entry.recipients - entry.done) if entry.recipients else None,
-            hop=self._hop(entry),
-            recipient=Foreign(last[2] if last else b""),
-            relay=Foreign(last[4] if last else b""),
-            reason=Foreign(last[9] if last and waits else b""),
-            code=last[7].decode("ascii", "replace") if last and waits else "",
-            last_at=last[0] if last else 0.0,
-            deferred=waits and last is not None and last[0] >= entry.busy,
-            held=entry.held,
-            known=entry.origin != UNKNOWN,
-            user=Foreign(entry.user),
-            client=Foreign(entry.client),
-        )
-
-
-def _seconds(delay: bytes) -> float:
-    try:
-        return float(delay)
-    except ValueError:
-        return float("inf")
+        return shadow(id_, entry, self._hop(entry))

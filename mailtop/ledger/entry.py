@@ -85,3 +85,28 @@ class LastDelivery(Struct, frozen=True):
     status: str
     relay: Foreign
     reason: Foreign
+
+
+def shadow(id_: QueueId, entry: Entry, hop: Hop | None) -> Shadow:
+    """Return what others may see of an entry; `hop`: what it waits for."""
+    last = entry.last
+    waits = bool(entry.waiting) and last is not None
+    return Shadow(
+        id=id_,
+        arrival=entry.arrival,
+        sender=Foreign(entry.sender),
+        size=entry.size,
+        recipients=entry.recipients,
+        outstanding=max(0, entry.recipients - entry.done) if entry.recipients else None,
+        hop=hop,
+        recipient=Foreign(last[2] if last else b""),
+        relay=Foreign(last[4] if last else b""),
+        reason=Foreign(last[9] if last and waits else b""),
+        code=last[7].decode("ascii", "replace") if last and waits else "",
+        last_at=last[0] if last else 0.0,
+        deferred=waits and last is not None and last[0] >= entry.busy,
+        held=entry.held,
+        known=entry.origin != UNKNOWN,
+        user=Foreign(entry.user),
+        client=Foreign(entry.client),
+    )

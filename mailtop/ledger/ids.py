@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import ItemsView, Iterator
 
 from mailtop.ledger.entry import UNKNOWN, Entry
+from mailtop.parse.batch import Removed
 
 _ENDED = 5_000
 _SECONDS = 300.0
@@ -26,6 +27,7 @@ class Ids:
         self._turned = 0.0
         self.evicted = 0
         self.get = self._live.get
+        self.begin = self._live.__setitem__  # for an id that `find` did not find
 
     def __len__(self) -> int:
         return len(self._live)
@@ -49,17 +51,23 @@ class Ids:
 
     def find(self, id_: bytes) -> Entry | None:
         """Return an id's entry, living or ended."""
-        return self._live.get(id_) or self._young.get(id_) or self._old.get(id_)
+        entry = self.get(id_)
+        return entry if entry is not None else self._young.get(id_) or self._old.get(id_)
 
-    def end(self, id_: bytes, at: float) -> Entry | None:
-        """End an id; None where it did not live."""
-        entry = self._live.pop(id_, None)
-        if entry is not None:
-            entry.ended = at
-            self._young[id_] = entry
-            if at - self._turned > _SECONDS or len(self._young) >= _ENDED:
-                self._old, self._young, self._turned = self._young, {}, at
-        return entry
+    def end_all(self, rows: list[Removed]) -> list[tuple[float, Entry]]:
+        """End ids; return those of them that lived and waited for something."""
+        pop, young = self._live.pop, self._young
+        waited: list[tuple[float, Entry]] = []
+        for at, id_ in rows:
+            entry = pop(id_, None)
+            if entry is not None:
+                entry.ended = at
+                young[id_] = entry
+                if entry.cause is not None:
+                    waited.append((at, entry))
+        if rows and (rows[-1][0] - self._turned > _SECONDS or len(young) >= _ENDED):
+            self._old, self._young, self._turned = young, {}, rows[-1][0]
+        return waited
 
     def ended(self, id_: bytes) -> float | None:
         """Return when an id ended; None where it lives, or is not known any more."""

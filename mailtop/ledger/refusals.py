@@ -61,19 +61,25 @@ class Refusals:
         return [(Foreign(client), count) for client, count in self._failing.most_common(most)]
 
     def _rejects(self, rows: list[Reject]) -> None:
-        addresses = [_address(row.client) for row in rows]
-        if not self._ignored.isdisjoint(addresses):
-            kept = [pair for pair in zip(rows, addresses, strict=True) if pair[1] not in self._ignored]
-            rows, addresses = [row for row, _ in kept], [address for _, address in kept]
-        self.codes.update([row.code for row in rows])
-        _add(self._clients, addresses, OTHER)
-        _add(self._reasons, [(row.code, row.dsn, self._like(row.reason)) for row in rows], (0, b"", OTHER))
+        ignored, like = self._ignored, self._like
+        codes: list[int] = []
+        clients: list[bytes] = []
+        reasons: list[tuple[int, bytes, bytes]] = []
+        for _, _, _, _, client, code, dsn, reason, _, _ in rows:
+            address = _address(client)
+            if address not in ignored:
+                codes.append(code)
+                clients.append(address)
+                reasons.append((code, dsn, like(reason)))
+        self.codes.update(codes)
+        _add(self._clients, clients, OTHER)
+        _add(self._reasons, reasons, (0, b"", OTHER))
 
     def _like(self, reason: bytes) -> bytes:
         if reason[:1] == b"<":
             reason = reason.partition(b">: ")[2] or reason
-        if b"[" in reason:  # an address, which would make every reason its own
-            before, _, after = reason.partition(b"[")
+        before, bracket, after = reason.partition(b"[")
+        if bracket:  # an address, which would make every reason its own
             reason = before + after.partition(b"]")[2]
         like = self._reduced.get(reason)
         if like is None:

@@ -8,13 +8,16 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left
-from collections import deque
+from collections import Counter, deque
+from functools import lru_cache
 from itertools import accumulate
+from operator import add
 
 _STEP = 1.12
 _BOUNDS = (0.0, *accumulate([0.01] + [_STEP] * 145, lambda bound, step: bound * step))  # 10 ms to 38 h, 12 % apart
 _FULL = 1024
 STAGES = ("a", "b", "c", "d", "bcd")
+_seconds = lru_cache(maxsize=10_000)(float)  # Postfix writes two digits: there are few different
 
 
 class Stages:
@@ -73,15 +76,26 @@ class _Bin:
         if self.fresh:
             if not self.histograms:
                 self.histograms = tuple(array("L", [0] * (len(_BOUNDS) + 1)) for _ in STAGES)
-            for text in self.fresh:
-                try:
-                    a, b, c, d = map(float, text.split(b"/"))
-                except ValueError:
-                    continue
-                for histogram, seconds in zip(self.histograms, (a, b, c, d, b + c + d), strict=True):
-                    histogram[bisect_left(_BOUNDS, seconds)] += 1
+            for histogram, stage in zip(self.histograms, _columns(self.fresh), strict=True):
+                for seconds, count in Counter(stage).items():
+                    histogram[bisect_left(_BOUNDS, seconds)] += count
             self.fresh.clear()
         return self.histograms
+
+
+def _columns(texts: list[bytes]) -> tuple[list[float], ...]:
+    """Return each stage's seconds of texts `a/b/c/d`; one that is none is left out."""
+    try:
+        flat = list(map(_seconds, b"/".join(texts).split(b"/")))
+        if len(flat) != 4 * len(texts):
+            raise ValueError
+    except ValueError:
+        if len(texts) == 1:
+            return ([],) * len(STAGES)
+        halves = _columns(texts[: len(texts) // 2]), _columns(texts[len(texts) // 2 :])
+        return tuple(left + right for left, right in zip(*halves, strict=True))
+    a, b, c, d = (flat[stage::4] for stage in range(4))
+    return a, b, c, d, list(map(add, map(add, b, c), d))
 
 
 def _quantiles(histogram: list[int], shares: tuple[float, ...]) -> tuple[float, ...]:
