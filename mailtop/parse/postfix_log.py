@@ -90,9 +90,10 @@ class PostfixLog:
             try:
                 for line in pending:
                     stamp, _, tag, text = line.split(b" ", 3)
-                    add_stamp, add_text = sorter[tag]
-                    add_stamp(stamp)
-                    add_text(text)
+                    box = sorter[tag]
+                    if box is not None:
+                        box.stamps.append(stamp)  # written out: the interpreter knows a list's own append
+                        box.texts.append(text)
                 return strays
             except ValueError:
                 strays.append(line)
@@ -107,9 +108,10 @@ class PostfixLog:
             try:
                 for line in pending:
                     _, tag, text = line[16:].split(b" ", 2)
-                    add_stamp, add_text = sorter[tag]
-                    add_stamp(line[:15])
-                    add_text(text)
+                    box = sorter[tag]
+                    if box is not None:
+                        box.stamps.append(line[:15])
+                        box.texts.append(text)
                 return strays
             except ValueError:
                 strays.append(line)
@@ -128,9 +130,10 @@ class PostfixLog:
                     else:
                         _, _, tag, text = line[14:].split(b" ", 3)
                         stamp = line[:15]
-                    add_stamp, add_text = sorter[tag]
-                    add_stamp(stamp)
-                    add_text(text)
+                    box = sorter[tag]
+                    if box is not None:
+                        box.stamps.append(stamp)
+                        box.texts.append(text)
                 return strays
             except ValueError:
                 strays.append(line)
@@ -138,7 +141,7 @@ class PostfixLog:
     def _smtpd(self, box: Box, batch: Batch) -> None:
         at, second = 0.0, b""
         connects = disconnects = tls = 0
-        add, program, time = batch.clients.append, box.program, self.stamps.second
+        clients, program, time = batch.clients, box.program, self.stamps.second
         rest: list[Line] = []
         for stamp, text in zip(box.stamps, box.texts, strict=True):
             start = text[:9]
@@ -157,9 +160,9 @@ class PostfixLog:
                         second, at = stamp[:19], time(stamp)
                     if _COMMA in client:
                         client, user, original = _attributes(client)
-                        add((at, id_, client, user, original, program))
+                        clients.append((at, id_, client, user, original, program))
                     else:
-                        add((at, id_, client, b"", b"", program))
+                        clients.append((at, id_, client, b"", b"", program))
         batch.connects += connects
         batch.disconnects += disconnects
         batch.tls += tls
@@ -167,34 +170,34 @@ class PostfixLog:
 
     def _cleanup(self, box: Box, batch: Batch) -> None:
         at, second = 0.0, b""
-        add, time = batch.messages.append, self.stamps.second
+        messages, time = batch.messages, self.stamps.second
         rest: list[Line] = []
         for stamp, text in zip(box.stamps, box.texts, strict=True):
             id_, mark, message = text.partition(b": message-id=")
             if mark and id_.isalnum():
                 if stamp[:19] != second:
                     second, at = stamp[:19], time(stamp)
-                add((at, id_, message[1:-1] if message[:1] == b"<" and message[-1:] == b">" else message))
+                messages.append((at, id_, message[1:-1] if message[:1] == b"<" and message[-1:] == b">" else message))
             else:
                 rest.append((stamp, text))
         self._rest(box, rest, batch)
 
     def _qmgr(self, box: Box, batch: Batch) -> None:
         at, second = 0.0, b""
-        removed, active, time = batch.removed.append, batch.active.append, self.stamps.second
+        removed, active, time = batch.removed, batch.active, self.stamps.second
         rest: list[Line] = []
         for stamp, text in zip(box.stamps, box.texts, strict=True):
             if stamp[:19] != second:
                 second, at = stamp[:19], time(stamp)
             id_, _, said = text.partition(b": ")
             if said == b"removed" and id_.isalnum():
-                removed((at, id_))
+                removed.append((at, id_))
                 continue
             sender, _, tail = said.rpartition(b">, size=")
             size, counted, tail = tail.partition(b", nrcpt=")
             count = tail.partition(b" ")[0]
             if counted and sender[:6] == b"from=<" and size.isdigit() and count.isdigit() and id_.isalnum():
-                active((at, id_, sender[6:], int(size), int(count)))
+                active.append((at, id_, sender[6:], int(size), int(count)))
             else:
                 rest.append((stamp, text))
         self._rest(box, rest, batch)
@@ -202,7 +205,7 @@ class PostfixLog:
     def _delivery(self, box: Box, batch: Batch) -> None:
         at, second = 0.0, b""
         program, plain = box.program, postfix_delivery.PLAIN
-        add, time = batch.deliveries.append, self.stamps.second
+        deliveries, time = batch.deliveries, self.stamps.second
         slow: list[Line] = []
         for stamp, text in zip(box.stamps, box.texts, strict=True):
             found = plain(text)
@@ -212,7 +215,7 @@ class PostfixLog:
                 if _QUOTE not in to and (_COMMA not in reason or reason.find(b", status=") < 0):
                     if stamp[:19] != second:
                         second, at = stamp[:19], time(stamp)
-                    add((at, id_, to, b"", relay, delay, delays, dsn, status, reason, program))
+                    deliveries.append((at, id_, to, b"", relay, delay, delays, dsn, status, reason, program))
                     continue
             slow.append((stamp, text))
         self._careful(box, slow, batch)

@@ -6,8 +6,6 @@ The tag is the one part of a line that no stranger writes, so all dispatch rests
 from __future__ import annotations
 
 import re
-from collections import deque
-from collections.abc import Callable
 
 _TAG = re.compile(rb"([^\s\[\]:/]+)/(?:([^\s\[\]:]+)/)?([a-z][a-z0-9-]*)(?:\[\d+\])?:")
 _KINDS = {
@@ -70,14 +68,10 @@ class Box:
         self.texts.clear()
 
 
-Appends = tuple[Callable[[bytes], None], Callable[[bytes], None]]
-_NOWHERE: Appends = (deque[bytes](maxlen=0).append,) * 2  # dropped at once, without a test a line
+class Sorter(dict[bytes, Box | None]):
+    """Maps a tag to its box, or to None where it is another program's; what it has not seen it works out once.
 
-
-class Sorter(dict[bytes, Appends]):
-    """Maps a tag to the two `append`s of its box; what it has not seen it works out once.
-
-    Other programs' lines go nowhere; a word that is no tag raises ValueError.
+    A word that is no tag raises ValueError.
     """
 
     def __init__(self) -> None:
@@ -100,10 +94,9 @@ class Sorter(dict[bytes, Appends]):
             super().clear()
             self._boxes.clear()
 
-    def __missing__(self, tag: bytes) -> Appends:
-        box = self._box(tag)
-        appends = self[tag] = (box.stamps.append, box.texts.append) if box else _NOWHERE
-        return appends
+    def __missing__(self, tag: bytes) -> Box | None:
+        box = self[tag] = self._box(tag)
+        return box
 
     def _box(self, tag: bytes) -> Box | None:
         parts = _TAG.fullmatch(tag)
