@@ -1,17 +1,23 @@
 """The Docker SDK over sockets that are dialled for it: short requests, each with one deadline.
 
-Importing this costs 300 ms: `client/docker.py` does so when an Engine is first asked.
+Importing this costs 100 ms: `client/docker.py` does so when an Engine is first asked. The SDK's own way over SSH is
+never ours and would import paramiko, as much again before a local Engine's first answer; an empty module stands there.
 """
 
+# ruff: noqa: E402 — the empty module must be there first
 from __future__ import annotations
 
 import http.client
 import socket
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from threading import Lock
+from types import ModuleType
 from typing import TYPE_CHECKING
 from weakref import WeakSet
+
+sys.modules.setdefault("docker.transport.sshconn", ModuleType("docker.transport.sshconn"))
 
 import docker.errors
 import msgspec

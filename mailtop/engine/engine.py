@@ -35,6 +35,8 @@ AGAIN_AFTER = 1.0  # seconds until a task of the engine's own that died of a bug
 OLD_LISTING = 60.0  # seconds: an act that rests on an older listing says so
 PACES = (0.25, 60.0)  # seconds between two snapshots, at least and at most
 
+FIRST_TICKS, FIRST_PACE = 30, 0.05  # snapshots and seconds: first answers are shown as they come, not a second later
+
 _log = logging.getLogger(__name__)
 
 
@@ -188,7 +190,8 @@ class Engine:
             self._due.clear()
             if not self._paused or self._snapshot is None or not self._snapshot.paused:
                 await self._publish()
-            await within(self._due, self._interval)
+            eager = self._seq <= FIRST_TICKS
+            await within(self._due, min(self._interval, FIRST_PACE) if eager else self._interval)
 
     async def _publish(self) -> None:
         now, executor = self._clock.now(), self._executor
@@ -237,7 +240,7 @@ class Engine:
             self._watching.version,
             0,
             min((mta.known()[1] for mta in books), default=0.0),
-            "log" if unknown else "listing",
+            _rests(books),
             unknown=_unknown(books, unknown),
         )
         if ask.kind == "causes":
@@ -261,7 +264,7 @@ class Engine:
         if not selection.names_something:
             raise Refused(action, "says not on what", "mark rows with space, or set a filter that matches some")
         now = self._clock.now()
-        chosen = [(mta, mta.queue.select(selection, now, mta.book.hop_of)) for mta in self._watching.mtas]
+        chosen = [(mta, mta.select(selection, now)) for mta in self._watching.mtas]
         acts = [
             self._executor.plan(action, mta.target.name, mta.queue.items(rows), _age_of(mta, now))
             for mta, rows in chosen
@@ -329,6 +332,12 @@ def _pace(seconds: float) -> float:
     return 1.0 if isnan(seconds) else min(max(seconds, PACES[0]), PACES[1])
 
 
+def _rests(books: list[Mta]) -> str:
+    """What rows rest on: the least of what each queue's do."""
+    rests = {mta.known()[0] for mta in books}
+    return next((word for word in ("log", "cut") if word in rests), "listing" if books else "log")
+
+
 def _unknown(books: list[Mta], unknown: dict[str, str]) -> str:
     """Why rows are missing, in one line."""
     if not books:
@@ -338,8 +347,7 @@ def _unknown(books: list[Mta], unknown: dict[str, str]) -> str:
 
 def _age_of(mta: Mta, now: float) -> tuple[str, ...]:
     """A warning where what is selected rests on an old listing."""
-    listing = mta.queue.listing
-    if listing is None or now - listing.at < OLD_LISTING:
+    if mta.queue.listing is None or now - mta.listing_at < OLD_LISTING:
         return ()
-    minutes = (now - listing.at) / 60
+    minutes = (now - mta.listing_at) / 60
     return (f"The listing is {minutes:.0f} min old: newer mail is not in this plan, and each id is read again first.",)
