@@ -107,9 +107,10 @@ def test_a_host_that_does_not_answer_is_unreachable_and_spoils_no_other(lab: Lab
 
 
 def test_a_word_that_is_no_host_is_a_usage_error(home: Home) -> None:
-    done = home.mailtop("snapshot", "-- no host")
+    done = home.mailtop("snapshot", "no host")
 
     assert done.returncode == 2
+    assert error_of(done).startswith("mailtop: no host: is no host; ")
 
 
 def test_a_setting_that_does_not_exist_is_named_with_its_line(home: Home) -> None:
