@@ -114,7 +114,8 @@ class Deliveries:
         """Enter an attempt that did not deliver: it waits, or it is over."""
         at, recipient, hop, status = row[0], row[2], entry.hop, entry.status
         if status in (DEFERRED, SOFTBOUNCE, BOUNCED):
-            self.last_failure[hop] = max(self.last_failure[hop], at)
+            if at > self.last_failure[hop]:
+                self.last_failure[hop] = at
             if self.failing_since[hop] <= self.last_success[hop]:
                 self.failing_since[hop] = at
         if status in (DEFERRED, SOFTBOUNCE):

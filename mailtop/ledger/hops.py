@@ -49,9 +49,10 @@ class Hops:
 
     def __init__(self, rules: HopRules) -> None:
         self._rules = rules
-        self._filter_ports = frozenset(b"%d" % port for port in rules.filter_ports)
-        self._archive_ports = frozenset(b"%d" % port for port in rules.archive_ports)
+        self._filter_ports = frozenset(b":%d" % port for port in rules.filter_ports)
+        self._archive_ports = frozenset(b":%d" % port for port in rules.archive_ports)
         self._names = set(rules.filter_hosts)
+        self._usual: dict[bytes, int] = {}
         self._sites: dict[bytes, bytes] = {}
         self.addresses: set[bytes] = set()
         self.known: dict[bytes, dict[bytes, int]] = {}
@@ -63,12 +64,13 @@ class Hops:
         The caller sees to recipients of an archive domain: past the filter they are the ARCHIVE's.
         """
         if relay == b"none":
-            tried = _TRIED.match(reason)
-            sought = None if tried else _SOUGHT.match(reason)
-            return self._classify(program, tried[1] if tried else sought[1] if sought else b"")
+            named = _TRIED.match(reason) or _SOUGHT.match(reason)
+            return self._classify(program, named[1] if named else b"")
         hop = self._classify(program, relay)
-        known = self.known.setdefault(program, {})
-        if len(known) >= _RELAYS:
+        known = self.known.get(program)
+        if known is None:
+            known = self.known[program] = {}
+        elif len(known) >= _RELAYS:
             known.clear()
         known[relay] = hop
         return hop
@@ -101,14 +103,22 @@ class Hops:
         rules = self._rules
         host, _, place = relay.partition(b"[")
         address, _, port = place.partition(b"]")
-        service, _, base = program.rpartition(b"/")
-        if port[1:] in self._filter_ports or host in self._names or service in rules.filter_transports:
+        usual = self._usual.get(program)
+        if usual is None:
+            usual = self._usual[program] = self._by_transport(program)
+        if usual == FILTER or port in self._filter_ports or host in self._names:
             if address:
                 self.addresses.add(address)
                 self._names.add(host)
             return FILTER
-        if base == b"pipe" and relay in rules.filter_transports:
+        if usual == MAILBOX and relay in rules.filter_transports and program.endswith(b"pipe"):
             return FILTER
-        if port[1:] in self._archive_ports or host in rules.archive_hosts:
+        if port in self._archive_ports or host in rules.archive_hosts:
             return ARCHIVE
+        return usual
+
+    def _by_transport(self, program: bytes) -> int:
+        service, _, base = program.rpartition(b"/")
+        if service in self._rules.filter_transports:
+            return FILTER
         return MAILBOX if base in _MAILBOX_PROGRAMS else REMOTE

@@ -78,7 +78,8 @@ class Reasons:
         """Count one message into a group."""
         minute = int(at // _MINUTE)
         group.came[minute] = group.came.get(minute, 0) + 1
-        group.last = max(group.last, at)
+        if at > group.last:
+            group.last = at
         if not group.bounced:
             group.waiting += 1
 
