@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import deque
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
+from msgspec.structs import replace
+
 from mailtop.engine.console import Console
 from mailtop.model.errors import MailtopError
-from mailtop.model.operation import Approval, Preview, Receipt, Selection
+from mailtop.model.operation import Approval, Fate, Preview, Receipt, Selection
 from mailtop.model.snapshot import Health
-from mailtop.ui.feed import summary
+from mailtop.ui.figures import count
+from mailtop.ui.meaning import Meant
 from mailtop.ui.messages import OpenSheet, PlanUndo, Say
+from mailtop.ui.outcome import summary
 from mailtop.ui.sheets import preview as previews
 from mailtop.ui.sheets import receipt as receipts
 from mailtop.ui.sheets.choice import Choice, Option
 from mailtop.ui.view import Post
+
+_PLAN_WITHIN = 60.0  # seconds; an engine with a bug may never answer
+_Planning = tuple[Coroutine[Any, Any, tuple[Preview, ...]], Meant]
 
 
 class Acting:
@@ -35,16 +43,17 @@ class Acting:
         self._monotonic = monotonic
         self._post = post
         self._start = start
-        self._waiting: deque[tuple[Preview, tuple[int, int]]] = deque()
+        self._waiting: deque[tuple[Preview, str, tuple[int, int]]] = deque()
         self._planning = False
 
-    def plan(self, action: str, selections: Sequence[Selection]) -> None:
-        """Plan an act on every selection, then show the first preview."""
-        self._begin(*(self._console.plan(action, selection) for selection in selections))
+    def plan(self, action: str, meant: Sequence[Meant]) -> None:
+        """Plan an act on all that is meant, then show the first preview."""
+        self._begin([(self._console.plan(action, one.selection), one) for one in meant])
 
     def undo(self, receipt: Receipt) -> None:
         """Plan what takes a receipt back, then show its preview."""
-        self._begin(self._console.undo(receipt.id))
+        words = f"what receipt {receipt.id} did: {summary(receipt)}"
+        self._begin([(self._console.undo(receipt.id), Meant(Selection(), words, receipt.count(Fate.DONE)))])
 
     def approve(self, preview: Preview, approval: Approval, sheet: previews.Sheet | None) -> None:
         """Carry one plan out; the preview says so meanwhile."""
@@ -54,8 +63,8 @@ class Acting:
     def next_preview(self) -> None:
         """Show the plan that waits next, if one does."""
         if self._waiting:
-            preview, place = self._waiting.popleft()
-            self._post(OpenSheet(previews.Sheet(preview, self._operator, self._monotonic, self._post, place)))
+            preview, words, place = self._waiting.popleft()
+            self._post(OpenSheet(previews.Sheet(preview, words, self._operator, self._monotonic, self._post, place)))
 
     def forget(self) -> None:
         """Cancel: the plans that wait are dropped, and that is said."""
@@ -65,7 +74,7 @@ class Acting:
 
     def choose_undo(self, taken: Sequence[Receipt]) -> None:
         """Offer what can be taken back."""
-        back = [r for r in taken if r.undo and r.ok and not r.dry_run and not r.undone]
+        back = [r for r in taken if r.undo and r.count(Fate.DONE) and not r.dry_run and not r.undone]
         options = [
             Option(
                 f"{r.action.rpartition('.')[2]} on {r.target}",
@@ -80,30 +89,34 @@ class Acting:
         else:
             self._post(Say("nothing can be taken back"))
 
-    def _begin(self, *plans: Coroutine[Any, Any, tuple[Preview, ...]]) -> None:
+    def _begin(self, plans: Sequence[_Planning]) -> None:
         if self._planning:  # a second H while the first is being planned would only stack previews
-            for plan in plans:
+            for plan, _ in plans:
                 plan.close()
             return
         self._planning = True
         self._waiting.clear()
         self._start(self._plan(plans))
 
-    async def _plan(self, plans: Sequence[Coroutine[Any, Any, tuple[Preview, ...]]]) -> None:
-        found: list[Preview] = []
+    async def _plan(self, plans: Sequence[_Planning]) -> None:
+        found: list[tuple[Preview, str]] = []
         try:
-            for plan in plans:
-                found += await plan
+            async with asyncio.timeout(_PLAN_WITHIN):
+                for plan, meant in plans:
+                    found += [(preview, meant.words) for preview in _compared(await plan, meant.shown)]
         except MailtopError as error:
             self._post(Say(str(error), Health.WARN))
             return
+        except TimeoutError:
+            self._post(Say(f"engine: no plan within {_PLAN_WITHIN:.0f} s; nothing was sent, try again", Health.WARN))
+            return
         finally:
-            for plan in plans:
+            for plan, _ in plans:
                 plan.close()
             self._planning = False
         if not found:
             self._post(Say("nothing to act on: no message of this selection is in the queue any more", Health.WARN))
-        self._waiting.extend((preview, (number, len(found))) for number, preview in enumerate(found, 1))
+        self._waiting.extend((*one, (number, len(found))) for number, one in enumerate(found, 1))
         self.next_preview()
 
     async def _carry_out(self, preview: Preview, approval: Approval, sheet: previews.Sheet | None) -> None:
@@ -117,3 +130,13 @@ class Acting:
         finally:
             self.running.discard(preview.plan)
         self._post(OpenSheet(receipts.Sheet(receipt, preview.label, self._post), instead_of=sheet))
+
+
+def _compared(found: Sequence[Preview], shown: int | None) -> Sequence[Preview]:
+    """The previews of one selection, with a warning where they hold more than the screen showed for it."""
+    total = sum(preview.count for preview in found)
+    if shown is None or total <= shown:
+        return found
+    together = " together" if len(found) > 1 else ""
+    warning = f"{count(total)} messages now{together}: more than the {count(shown)} that the screen showed"
+    return [replace(preview, warnings=(warning, *preview.warnings)) for preview in found]

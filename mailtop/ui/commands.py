@@ -19,14 +19,17 @@ class Command(NamedTuple):
     argument: str = ""
 
 
+_PACES = ("0.5", "1", "2", "5", "10", "30")
 FIXED = (
-    Command("operate", "unlock acts; locks again after 15 idle minutes", "do_operate"),
-    Command("observe", "lock acts", "do_observe"),
+    Command("operate", "unlock acts; locks again after 15 idle minutes", "order_operate"),
+    Command("observe", "lock acts", "order_observe"),
     Command("undo", "what can be taken back", "do_undo"),
-    Command("list", "a full listing of the queues now, whatever it costs", "do_list"),
-    Command("refresh", "ask everything now", "do_refresh"),
-    Command("pause", "freeze what is shown, or go on", "do_pause"),
-    Command("interval", "the pace: 1 is the probes' own", "do_interval", "seconds", ("0.5", "1", "2", "5", "10", "30")),
+    Command("list", "a full listing of the queues now, whatever it costs", "order_list"),
+    Command("refresh", "ask everything now", "order_refresh"),
+    Command("pause", "freeze what is shown, or go on", "order_pause"),
+    Command(
+        "interval", "the pace: 1 is the probes' own", "order_interval", "seconds", ("0.5", "1", "2", "5", "10", "30")
+    ),
     Command("reload", "read the theme anew", "do_reload"),
     Command("help", "the keys of this screen", "do_help"),
     Command("q", "quit", "do_leave"),

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from mailtop.model.snapshot import Health
 from mailtop.ui.figures import SIGNS
-from mailtop.ui.ink import BLANK, Line, Span, beside, cut, fit, over, text, under, width
+from mailtop.ui.ink import BLANK, Line, Span, beside, cut, fit, folded, over, text, under, width
 from mailtop.ui.keys import Bound, spelled
 from mailtop.ui.prompt import Prompt
 from mailtop.ui.top import top
@@ -17,12 +17,22 @@ _FOOT = 3  # rows at the bottom where a screen tells about its cursor's row
 
 
 def framed(
-    scene: Scene | None, view: View, sheets: Sequence[Sheet], said: tuple[str, Health] | None, foot: Line, size: Size
+    scene: Scene | None,
+    view: View,
+    sheets: Sequence[Sheet],
+    said: tuple[str, Health] | None,
+    alarm: str,
+    foot: Line,
+    size: Size,
 ) -> list[Line]:
-    """Return all lines of the terminal. What is said has a line of its own, so it never covers a row."""
+    """Return all lines of the terminal. What is said has a line of its own, so it never covers a row.
+
+    An `alarm` stands under the top line for as long as there is one.
+    """
     if size.cells < SMALLEST.cells or size.rows < SMALLEST.rows:
         return [text(f"{size.cells}×{size.rows} is too small; mailtop is complete at 80×24", "dim")]
-    room = Size(size.cells, size.rows - 3)
+    alarms = _alarmed(alarm, size.cells)
+    room = Size(size.cells, size.rows - 3 - len(alarms))
     if scene is None:
         body: list[Line] = [BLANK, text(" waiting for the first reading …", "dim")]
         head: Line = under(fit(text(" mailtop", "title"), size.cells), "bar")
@@ -35,7 +45,7 @@ def framed(
     if said is not None:
         words, health = said
         notice = ((f" {SIGNS[health]} ", health.value), (cut(words, size.cells - 4), "title"))
-    return [head, *body[: room.rows], notice, foot]
+    return [head, *alarms, *body[: room.rows], notice, foot]
 
 
 def key_line(screens: Sequence[Screen], here: str, keys: Sequence[Bound], tail: Sequence[Bound], cells: int) -> Line:
@@ -64,6 +74,13 @@ def prompt_line(prompt: Prompt, cells: int) -> Line:
     offers = [offer.strip() for offer in prompt.offers() if offer.strip() != prompt.words.strip()][:8]
     hint = text("   " + "  ".join(offers), "dim") if offers else BLANK
     return under(fit((*line, *hint), cells), "bar")
+
+
+def _alarmed(alarm: str, cells: int) -> list[Line]:
+    """Folded where it is too long: what to do stands at its end."""
+    lead = f" {SIGNS[Health.CRIT]} "
+    parts = folded(alarm, cells - len(lead) - 1) if alarm else []
+    return [text(f"{lead if not number else '   '}{part}", "crit") for number, part in enumerate(parts[:3])]
 
 
 def _hint(bound: Bound) -> Line:

@@ -47,6 +47,21 @@ def cut(words: str, cells: int) -> str:
     return set_cell_size(words, cells - 1).rstrip() + ELLIPSIS if cells > 0 else ""
 
 
+def folded(words: str, cells: int) -> list[str]:
+    """Return `words` in parts of so many characters, broken at spaces where that is possible.
+
+    >>> folded("engine ended: start mailtop again", 20)
+    ['engine ended: start', 'mailtop again']
+    """
+    parts: list[str] = []
+    while len(words) > cells > 0:
+        at = words.rfind(" ", 0, cells + 1)
+        at = at if at > cells // 2 else cells
+        parts.append(words[:at])
+        words = words[at:].lstrip()
+    return [*parts, words]
+
+
 def clip(line: Iterable[Span], cells: int) -> Line:
     """Return a line, at most so many cells wide; a cut is marked."""
     kept: list[Span] = []

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 
 from textual.message import Message
 
-from mailtop.model.operation import Approval, Preview, Receipt, Selection
+from mailtop.model.operation import Approval, Preview, Receipt
 from mailtop.model.snapshot import Health, PageAsk
 from mailtop.ui.prompt import Prompt
 
 if TYPE_CHECKING:
+    from mailtop.ui.meaning import Meant
     from mailtop.ui.view import Sheet
 
 
@@ -65,12 +66,12 @@ class Copy(Message):
 
 
 class PlanAct(Message):
-    """Plan an act on some selections; nothing has run."""
+    """Plan an act on what is meant; nothing has run."""
 
-    def __init__(self, action: str, selections: Sequence[Selection]) -> None:
+    def __init__(self, action: str, meant: Sequence[Meant]) -> None:
         super().__init__()
         self.action = action
-        self.selections = selections
+        self.meant = meant
 
 
 class PlanUndo(Message):

@@ -47,6 +47,8 @@ class Rows(Generic[Item]):
         self.known = True
         self.total = total
         self._pages[offset] = (version, items)
+        if self.marks:  # what is marked is what the screen shows of it now
+            self.marks.update((key, item) for item in items if (key := self._identity(item)) in self.marks)
         for stale in sorted(self._pages, key=lambda start: abs(start - self.at))[_KEPT:]:
             del self._pages[stale]
         self._follow(offset, items, version)

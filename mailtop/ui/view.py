@@ -9,13 +9,16 @@ from textual.message import Message
 
 from mailtop.model.errors import MailtopError
 from mailtop.model.operation import Danger
-from mailtop.model.snapshot import Page, PageAsk, Snapshot
+from mailtop.model.snapshot import Health, Link, Page, PageAsk, Reading, Snapshot
 from mailtop.model.topology import Hop
 from mailtop.ui.ink import Line
 from mailtop.ui.keys import Bound
 from mailtop.ui.table import Column
 
 Post = Callable[[Message], object]
+
+
+_BLIND = (Health.UNKNOWN, Health.DENIED)
 
 
 class Act(Protocol):
@@ -36,18 +39,54 @@ class Act(Protocol):
 
 
 class Scene(NamedTuple):
-    """All there is to draw from. `rates`: mail/s of the last minutes by hop. `acts` is empty when read-only."""
+    """All there is to draw from. `rates`: mail/s of the last minutes by hop. `acts` is empty when read-only.
+
+    `late`: seconds since the snapshot came, 0.0 while that is as it should be; then all readings are stale.
+    `paused`: seconds since what is shown was frozen, None while it is not.
+    """
 
     snapshot: Snapshot
     rates: Mapping[Hop, Sequence[float | None]] = {}
     acts: tuple[Act, ...] = ()
     operate: bool = False
     read_only: bool = False
+    late: float = 0.0
+    paused: float | None = None
 
     @property
     def now(self) -> float:
-        """The snapshot's time: every age on the screen counts from it."""
-        return self.snapshot.at
+        """The time there: every age on the screen counts from it."""
+        return self.snapshot.at + self.late
+
+    @property
+    def known(self) -> bool:
+        """Are all hosts up, and every log and queue known? Only then is it good news that nothing is wrong."""
+        snapshot = self.snapshot
+        logs = [log.health for log in snapshot.logs]
+        counts = [reading for queue in snapshot.queues for _, reading in queue.counts]
+        return (
+            not self.late
+            and bool(snapshot.hosts and logs and counts)
+            and all(host.link is Link.UP for host in snapshot.hosts)
+            and not any(health in _BLIND for health in logs)
+            and all(map(_is_known, counts))
+            and all(queue.counts for queue in snapshot.queues)
+        )
+
+    @property
+    def why_read_only(self) -> str:
+        """Why acts are off for good."""
+        if self.snapshot.replay:
+            return "read-only: replay; acts are off, for what is shown is past"
+        return "read-only: acts are off, and cannot be unlocked"
+
+    def sure(self, health: Health) -> Health:
+        """A health as it is now: what was ok when the engine fell silent is unknown."""
+        return Health.UNKNOWN if self.late and health is Health.OK else health
+
+
+def _is_known(reading: Reading) -> bool:
+    return reading.value is not None and not reading.stale and reading.health not in _BLIND
 
 
 class Size(NamedTuple):

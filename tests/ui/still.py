@@ -22,19 +22,22 @@ class StillConsole:
         self.rows = rows or {}
         self.previews: tuple[Preview, ...] = ()
         self.receipt: Receipt | MailtopError | None = None
+        self.unknown = ""  # why rows are missing from every page
         self.refuses: MailtopError | None = None
         self.gate = asyncio.Event()  # approvals wait for it
         self.gate.set()
-        self._queue: asyncio.Queue[Snapshot | None] = asyncio.Queue()
+        self._queue: asyncio.Queue[Snapshot | MailtopError | None] = asyncio.Queue()
         self.snapshot = snapshot
         if snapshot is not None:
             self._queue.put_nowait(snapshot)
 
     def show(self, **changes: Any) -> None:
-        """The next snapshot: the last one with changes."""
+        """The next snapshot: the last one with changes. While paused nothing is published, as the engine does it."""
         assert self.snapshot is not None
+        frozen = self.snapshot.paused and changes.get("paused", True)
         self.snapshot = replace(self.snapshot, seq=self.snapshot.seq + 1, **changes)
-        self._queue.put_nowait(self.snapshot)
+        if not frozen:
+            self._queue.put_nowait(self.snapshot)
 
     def move(self, kind: str, rows: Sequence[Any]) -> None:
         """Other rows, and a snapshot that says so."""
@@ -42,12 +45,14 @@ class StillConsole:
         assert self.snapshot is not None
         self.show(versions={**self.snapshot.versions, kind: self.snapshot.versions.get(kind, 0) + 1})
 
-    def end(self) -> None:
-        """No more snapshots."""
-        self._queue.put_nowait(None)
+    def end(self, why: MailtopError | None = None) -> None:
+        """No more snapshots: an end, or an error."""
+        self._queue.put_nowait(why)
 
     async def snapshots(self) -> AsyncIterator[Snapshot]:
         while (snapshot := await self._queue.get()) is not None:
+            if isinstance(snapshot, MailtopError):
+                raise snapshot
             yield snapshot
 
     async def page(self, ask: PageAsk) -> Page:
@@ -59,7 +64,7 @@ class StillConsole:
         rows = self.rows.get(ask.kind, ())
         found = tuple(rows[ask.offset : ask.offset + ask.limit])
         version = self.snapshot.versions.get(ask.kind, 0) if self.snapshot else 0
-        page = Page(ask, version, len(rows), self.snapshot.at if self.snapshot else 0.0)
+        page = Page(ask, version, len(rows), self.snapshot.at if self.snapshot else 0.0, unknown=self.unknown)
         return replace(page, **{{"shape": "shapes"}.get(ask.kind, ask.kind): found})
 
     async def series(self, keys: tuple[str, ...], seconds: float) -> tuple[Series, ...]:

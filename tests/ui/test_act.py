@@ -5,7 +5,11 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from mailtop.model.errors import Refused
-from mailtop.model.operation import Approval, Danger, Selection
+from mailtop.model.mail import QueueId
+from mailtop.model.operation import Approval, Danger, Fate, Outcome, Selection
+from mailtop.model.snapshot import Health
+from mailtop.model.text import Foreign
+from mailtop.ui.outcome import grade, summary
 from tests.ui.driving import driven
 from tests.ui.sites import NOW, broken, hold_preview, receipt, well
 
@@ -53,6 +57,26 @@ async def test_read_only_binds_no_act_and_cannot_be_unlocked() -> None:
         assert "READ-ONLY" in mail.text
         assert "hold" not in mail.text.splitlines()[-1]
         assert ("unlock", 900.0) not in mail.console.asked
+
+
+async def test_a_replay_offers_no_act_and_says_why() -> None:
+    async with driven(replace(broken(), read_only=True, replay=1.0)) as mail:
+        await mail.press("2")
+        await mail.shows("▸     410")
+        assert "hold" not in mail.text.splitlines()[-1]
+        assert "acts" not in mail.text.splitlines()[-1]
+        for key in ("a", "H"):
+            await mail.press(key)
+            await mail.shows("read-only: replay; acts are off, for what is shown is past")
+            assert "╭─" not in mail.text
+        await mail.press(":", *"operate", "enter")
+        await mail.shows("read-only: replay")
+        await mail.press("?")
+        await mail.shows("╭─ Keys")
+        assert "the preview comes first" not in mail.text
+        assert not any(
+            isinstance(asked, tuple) and asked[0] in ("queue.hold", "unlock") for asked in mail.console.asked
+        )
 
 
 async def test_keys_are_not_heard_until_the_preview_has_been_there_for_half_a_second() -> None:
@@ -189,6 +213,45 @@ async def test_an_open_receipt_follows_what_the_log_decides() -> None:
         mail.console.show(receipts=(receipt(open_=False),))
         await mail.shows("12  left all the same")
         await mail.shows("the log has decided on mail1/postfix")
+
+
+async def test_what_was_done_in_part_is_never_drawn_as_done() -> None:
+    fates = ((Fate.DONE, 390), (Fate.REFUSED, 8))
+    one = Outcome(QueueId("4TqX2m6bYzz3F"), Fate.REFUSED, Foreign(b"operation not permitted"))
+    partial = receipt(open_=False, ok=False, outcomes=(one,), fates=fates)
+    async with driven(broken()) as mail:
+        mail.console.receipt = partial
+        await mail.press("2")
+        await mail.shows("▸     410")
+        await mail.press("H")
+        await mail.shows("Hold 398")
+        mail.later(1)
+        await mail.press("A")
+        await mail.shows("▲ done in part")
+        assert "390  done" in mail.text
+        assert "8  refused" in mail.text
+        assert "operation not permitted" in mail.text
+        assert grade(partial) is Health.WARN
+        assert ("     390  ", "warn+sheet") in [span for line in mail.app._canvas._lines for span in line]
+
+
+def test_a_receipt_is_well_only_when_every_message_is_done() -> None:
+    def graded(*fates: tuple[Fate, int], ok: bool = True) -> Health:
+        return grade(receipt(open_=False, ok=ok, outcomes=(), fates=fates))
+
+    assert graded((Fate.DONE, 395), (Fate.GONE, 3)) is Health.OK
+    assert graded((Fate.DONE, 386), (Fate.DELIVERED, 12)) is Health.WARN
+    assert graded((Fate.DONE, 386), (Fate.UNKNOWN, 12), ok=False) is Health.WARN
+    assert graded((Fate.REFUSED, 398), ok=False) is Health.CRIT
+    assert summary(receipt(outcomes=(), fates=((Fate.DONE, 395), (Fate.GONE, 3)))) == "395 done, 3 gone"
+
+
+async def test_what_was_done_in_part_can_be_taken_back() -> None:
+    async with driven(broken()) as mail:
+        partial = receipt(open_=False, ok=False, outcomes=(), fates=((Fate.DONE, 390), (Fate.REFUSED, 8)))
+        mail.console.show(receipts=(partial,))
+        await mail.press(":", *"undo", "enter")
+        await mail.shows("390 done, 8 refused, taken back by release")
 
 
 async def test_undo_lists_what_can_be_taken_back_and_leads_to_its_preview() -> None:

@@ -6,7 +6,7 @@ import pytest
 from msgspec.structs import replace
 
 from mailtop.model.errors import ConfigError
-from mailtop.model.snapshot import Question
+from mailtop.model.snapshot import Health, HostState, Link, Question, Reading, Snapshot
 from mailtop.ui.app import MailtopApp
 from tests.ui.driving import driven
 from tests.ui.sites import NOW, broken, well
@@ -34,6 +34,39 @@ async def test_at_eighty_columns_the_mode_and_the_clock_are_never_cut() -> None:
         top = mail.text.splitlines()[0]
         assert "OPERATE 14 m" in top
         assert "22:13:20" in top
+
+
+async def test_ok_is_said_only_where_all_is_known() -> None:
+    async with driven(well(), size=(120, 30)) as mail:
+        assert "● no alerts" in mail.text.splitlines()[0]
+
+        host, *others = well().hosts
+        queue, *queues = well().queues
+        log, *logs = well().logs
+        for unknown in (
+            {"hosts": (replace(host, link=Link.CONNECTING), *others)},
+            {"hosts": ()},
+            {"logs": (replace(log, health=Health.UNKNOWN), *logs)},
+            {"logs": ()},
+            {"queues": (replace(queue, counts=(("deferred", Reading(None, Health.DENIED)),)), *queues)},
+            {"queues": (replace(queue, counts=()), *queues)},
+            {"queues": ()},
+        ):
+            mail.console.show(**unknown)
+            await mail.until(lambda: "? not all is known" in mail.text.splitlines()[0], str(unknown))
+            assert "? nothing is firing, as far as is known" in mail.text
+            mail.console.show(**{field: getattr(well(), field) for field in ("hosts", "logs", "queues")})
+            await mail.until(lambda: "● no alerts" in mail.text.splitlines()[0])
+
+
+async def test_the_very_first_snapshot_is_no_good_news() -> None:
+    first = Snapshot(1, NOW, "example.com", hosts=(HostState("mail1", Link.CONNECTING, NOW),))
+    async with driven(None) as mail:
+        mail.console.snapshot = first
+        mail.console.show()
+        await mail.shows("0/1 up")
+        assert "? unknown" in mail.text.splitlines()[0]
+        assert "●" not in mail.text
 
 
 async def test_vip_and_writes_are_not_shown_while_nobody_knows() -> None:
@@ -115,7 +148,7 @@ async def test_what_is_said_never_covers_a_row() -> None:
 async def test_the_pace_and_the_pause_are_the_engines() -> None:
     async with driven(broken()) as mail:
         await mail.press("-", "p")
-        await mail.shows("‖ paused")
+        await mail.shows("PAUSED")
         assert ("interval", 2.0) in mail.console.asked
         assert ("pause", True) in mail.console.asked
 
@@ -142,7 +175,7 @@ async def test_a_later_question_waits_for_the_operator() -> None:
 async def test_the_end_of_the_engine_is_said() -> None:
     async with driven(broken()) as mail:
         mail.console.end()
-        await mail.shows("the engine has ended; what is shown grows old")
+        await mail.shows("✖ engine ended: it was told to; start mailtop again")
 
 
 @pytest.mark.parametrize(

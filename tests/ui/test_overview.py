@@ -88,3 +88,10 @@ async def test_probes_that_fail_for_one_reason_are_one_row() -> None:
     blind = tuple(ProbeState("mail1/postfix", f"postfix_{n}", Health.UNKNOWN, 0.0, 0.0, 10.0, why) for n in range(4))
     async with driven(replace(well(), probes=blind), size=(120, 40)) as mail:
         assert "4 probes   the container is not running   — never answered" in mail.line("? mail1/postfix")
+
+
+async def test_causes_that_are_missing_are_said() -> None:
+    async with driven(broken(), size=(120, 40)) as mail:
+        mail.console.unknown = "mail2/postfix: host is down"
+        mail.console.move("causes", ())
+        await mail.shows("? causes are missing: mail2/postfix: host is down")

@@ -13,7 +13,7 @@ from mailtop.model.snapshot import PageAsk
 from mailtop.model.text import Foreign
 from mailtop.ui.rows import PAGE
 from tests.ui.driving import Driver, driven
-from tests.ui.sites import broken, causes, entries, entry
+from tests.ui.sites import broken, causes, entries, entry, well
 
 OUTLOOK = Foreign(b"outlook.test")
 
@@ -127,7 +127,7 @@ async def test_everything_that_matches_is_one_selection_by_its_filter() -> None:
         await mail.press("/", *"sender:news", "enter")
         await mail.shows("▸ 4TqX2m00000z3F")
         await mail.press("*")
-        await mail.shows("all 398 that match")
+        await mail.shows("all 398 messages that match")
         await mail.press("H")
         await mail.until(lambda: any(isinstance(a, tuple) and a[0] == "queue.hold" for a in mail.console.asked))
 
@@ -149,6 +149,47 @@ async def test_no_answer_is_never_an_empty_list() -> None:
         await mail.press("2")
         await mail.shows("? mail1/postfix: no answer within 10 s")
         assert "no mail waits" not in mail.text
+
+
+async def test_rows_that_are_not_known_are_never_an_empty_queue() -> None:
+    async with driven(well()) as mail:
+        mail.console.rows["causes"] = ()
+        mail.console.unknown = "the listing is denied: postqueue"
+        await mail.press("2")
+        await mail.shows("? not known: the listing is denied: postqueue")
+        assert "no mail waits" not in mail.text
+        assert "causes ?" in mail.text
+        assert "causes 0" not in mail.text
+
+
+async def test_rows_that_are_missing_beside_others_are_said() -> None:
+    async with driven(broken()) as mail:
+        mail.console.unknown = "mail2/postfix: not listed yet"
+        await mail.press("2")
+        await mail.shows("? rows are missing: mail2/postfix: not listed yet")
+        assert "▸     410" in mail.text
+        await mail.press("*")
+        await mail.shows("not every row is known, so there is no `all`")
+
+
+async def test_no_mail_waits_is_good_news_only_where_all_is_known() -> None:
+    async with driven(well()) as mail:
+        mail.console.rows["causes"] = ()
+        await mail.press("2")
+        await mail.shows("● no mail waits")
+    async with driven(broken()) as mail:
+        mail.console.rows["causes"] = ()
+        await mail.press("2")
+        await mail.shows("? no mail waits, and none bounced in the last hour, as far as is known")
+
+
+async def test_what_is_typed_ahead_goes_to_the_line_that_is_asked_for() -> None:
+    async with driven(broken()) as mail:
+        await mail.press("2")
+        await mail.shows("▸     410")
+        for key in ("slash", "q", "H", "1"):  # all before the loop comes round
+            mail.app.press(key, {"slash": "/"}.get(key, key))
+        assert "/qH1" in mail.text.splitlines()[-1]
 
 
 async def test_the_same_column_again_turns_the_order_round() -> None:

@@ -15,6 +15,9 @@ _GRAVEST = (Health.CRIT, Health.WARN, Health.DENIED, Health.UNKNOWN, Health.OK)
 def rows(scene: Scene, pages: Mapping[str, Page], cells: int) -> list[Row]:  # noqa: ARG001 - a panel's shape
     """A row for each alert; one quiet line where there is none."""
     alerts = sorted(scene.snapshot.alerts, key=lambda alert: (_GRAVEST.index(alert.health), alert.since))
+    if not alerts and not scene.known:
+        words = (" nothing is firing, as far as is known", "dim")
+        return [Row(((" ", "text"), (SIGNS[Health.UNKNOWN], "unknown"), words))]
     if not alerts:
         return [Row(((" ", "text"), (SIGNS[Health.OK], "ok"), (" nothing is firing", "dim")))]
     return [

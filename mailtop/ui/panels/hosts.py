@@ -23,7 +23,7 @@ def rows(scene: Scene, pages: Mapping[str, Page], cells: int) -> list[Row]:  # n
 def _row(host: HostState, scene: Scene, wide: int, cells: int) -> Line:
     lead: Line = (
         (" ", "text"),
-        *sign(_LINKS[host.link]),
+        *sign(scene.sure(_LINKS[host.link])),
         *fit(((f" {host.name}", "title"),), wide + 1),
         ("  ", "text"),
     )
@@ -45,13 +45,17 @@ def _figures(host: HostState, scene: Scene, cells: int) -> Line:
     targets = [target for target in scene.snapshot.targets if target.host == host.name and target.name != host.name]
     bad = [target for target in targets if target.health is not Health.OK]
     well = [target for target in targets if target.health is Health.OK]
-    pieces: list[Span] = list(_named(bad))
+    pieces: list[Span] = list(_named(bad, scene))
     for cell in host.cells:
         pieces += [("  ", "text"), *_cell(cell)]
-    if width(pieces) + width(_named(well)) < cells:
-        pieces += _named(well)
+    if width(pieces) + width(_named(well, scene)) < cells:
+        pieces += _named(well, scene)
     elif well:
-        pieces += [("  ", "text"), *sign(Health.OK), (f" {count(len(well))} {'more' if bad else 'containers'}", "dim")]
+        pieces += [
+            ("  ", "text"),
+            *sign(scene.sure(Health.OK)),
+            (f" {count(len(well))} {'more' if bad else 'containers'}", "dim"),
+        ]
     return tuple(pieces)
 
 
@@ -66,19 +70,19 @@ def _cell(cell: Cell) -> Line:
     lead = "" if health is Health.OK else f"{SIGNS[health]} "
     return (
         label,
-        (f"{lead}{words}", "text" if health is Health.OK else health.value),
+        (f"{lead}{words}", ("dim" if cell.reading.stale else "text") if health is Health.OK else health.value),
         (f" {note}" if note else "", "dim"),
     )
 
 
-def _named(targets: list[TargetState]) -> Line:
+def _named(targets: list[TargetState], scene: Scene) -> Line:
     """The containers by name, each with its health, and its state where that is not simply running."""
     pieces: list[Span] = []
     for target in targets:
         name = target.name.partition("/")[2]
         state = f" {target.state}" if target.state not in ("", "running") else ""
         role = "dim" if target.health is Health.OK else target.health.value
-        pieces += [("  ", "text"), *sign(target.health), (f" {name}{state}", role)]
+        pieces += [("  ", "text"), *sign(scene.sure(target.health)), (f" {name}{state}", role)]
     return tuple(pieces)
 
 

@@ -4,23 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from mailtop.model.snapshot import Cause, Page
+from mailtop.model.snapshot import Cause, Health, Page
 from mailtop.model.text import shown
-from mailtop.ui.figures import NONE, count, signed, whole
+from mailtop.ui.figures import NONE, SIGNS, count, signed, whole
 from mailtop.ui.ink import Line, text
 from mailtop.ui.table import Column, Layout
 from mailtop.ui.view import Panel, Row, Scene
 
 
 def rows(scene: Scene, pages: Mapping[str, Page], cells: int) -> list[Row]:
-    """A head and a row for each; nothing at all while no mail waits."""
+    """A head and a row for each, and why some are missing; nothing at all while no mail waits."""
     page = pages.get("causes")
-    if page is None or not page.causes:
+    if page is None:
         return []
+    sign = (f" {SIGNS[Health.UNKNOWN]} ", "unknown")
+    missing = [Row((sign, *text(f"causes are missing: {page.unknown}", "dim")))] if page.unknown else []
+    if not page.causes:
+        return missing
     layout = Layout(_columns(scene.now), cells - 2)
     space = (" ", "text")
     found = [Row((space, *layout.row(cause)), cause.id, cause) for cause in page.causes]
-    return [Row((space, *layout.head())), *found]
+    return [*missing, Row((space, *layout.head())), *found]
 
 
 def _columns(now: float) -> list[Column[Cause]]:

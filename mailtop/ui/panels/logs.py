@@ -13,7 +13,7 @@ from mailtop.ui.view import Panel, Row, Scene
 def rows(scene: Scene, pages: Mapping[str, Page], cells: int) -> list[Row]:  # noqa: ARG001 - a panel's shape
     """One line for all that is well; a row for each log or probe that is not."""
     logs, probes = scene.snapshot.logs, scene.snapshot.probes
-    found = [Row(_all(logs, probes), "all")] if logs or probes else []
+    found = [Row(_all(scene), "all")] if logs or probes else []
     found += [
         Row(_log(log, scene.now), ("log", log.target, log.source), log)
         for log in logs
@@ -28,18 +28,20 @@ def rows(scene: Scene, pages: Mapping[str, Page], cells: int) -> list[Row]:  # n
     return found
 
 
-def _all(logs: tuple[LogState, ...], probes: tuple[ProbeState, ...]) -> Line:
+def _all(scene: Scene) -> Line:
     """`● 3 logs  40 312 lines read, 0 unreadable, no gap   ● 14 probes`."""
+    logs, probes = scene.snapshot.logs, scene.snapshot.probes
     pieces: list[Span] = [(" ", "text")]
     if logs:
         unreadable, gap = sum(log.unreadable for log in logs), sum(log.gap for log in logs)
-        pieces += [*sign(worst([log.health for log in logs])), (f" {_plural(len(logs), 'log')}  ", "text")]
+        pieces += [*sign(scene.sure(worst([log.health for log in logs]))), (f" {_plural(len(logs), 'log')}  ", "text")]
         pieces += [(f"{count(sum(log.lines for log in logs))} lines read", "dim"), (", ", "dim")]
         pieces += [(f"{count(unreadable)} unreadable", "warn" if unreadable else "dim"), (", ", "dim")]
         pieces += [(f"{span(gap)} missing", "warn") if gap else ("no gap", "dim"), ("   ", "text")]
     if probes:
         ok = sum(probe.health is Health.OK for probe in probes)
-        pieces += [*sign(worst([probe.health for probe in probes])), (f" {_plural(len(probes), 'probe')}", "text")]
+        health = scene.sure(worst([probe.health for probe in probes]))
+        pieces += [*sign(health), (f" {_plural(len(probes), 'probe')}", "text")]
         pieces += [(f"  {count(ok)} answer", "dim")] if ok < len(probes) else []
     return tuple(pieces)
 

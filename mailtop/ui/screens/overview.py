@@ -8,10 +8,10 @@ from functools import cache
 from mailtop.model.errors import MailtopError
 from mailtop.model.plugin import plugins
 from mailtop.model.snapshot import Alert, Cause, Health, HopState, Page, PageAsk
-from mailtop.model.text import shown
 from mailtop.ui.filtering import matches
 from mailtop.ui.ink import BLANK, Line, beside, fit, plain, text, under
 from mailtop.ui.keys import LIST, Bound
+from mailtop.ui.meaning import cause_words
 from mailtop.ui.messages import AskLine, Copy, GoTo, OpenSheet, Say, WriteOut
 from mailtop.ui.prompt import Prompt
 from mailtop.ui.sheets.words import Words
@@ -124,8 +124,8 @@ class Overview:
         """Where the row under the cursor leads."""
         match self._item():
             case Cause() as cause:
-                label = " ".join(filter(None, (shown(cause.next_hop, 24), cause.code))) or "no next hop"
-                self._post(GoTo("queue", PageAsk("messages", target=cause.target, cause=cause.id), label))
+                ask = PageAsk("messages", target=cause.target, cause=cause.id)
+                self._post(GoTo("queue", ask, cause_words(cause)))
             case HopState():
                 self._post(GoTo("queue"))
             case Alert(see=see) if see:

@@ -3,28 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cache
 from typing import Any
 
 from msgspec.structs import replace
 
-from mailtop.model.errors import MailtopError
+from mailtop.model.errors import MailtopError, Refused
 from mailtop.model.mail import QueueEntry
-from mailtop.model.operation import Selection
-from mailtop.model.plugin import plugins
 from mailtop.model.snapshot import Cause, Health, Page, PageAsk, Shape
 from mailtop.model.text import shown
-from mailtop.ui.figures import SIGNS, count
-from mailtop.ui.ink import BLANK, Line, Span, beside, cut, fit, text, under
+from mailtop.ui import trail
+from mailtop.ui.figures import count
+from mailtop.ui.ink import BLANK, Line
 from mailtop.ui.keys import LIST, Bound
+from mailtop.ui.level import Level
+from mailtop.ui.meaning import Meant, cause_words, meant
 from mailtop.ui.messages import AskLine, Copy, OpenSheet, PlanAct, Say, WriteOut
 from mailtop.ui.prompt import Prompt
-from mailtop.ui.rows import PAGE, Rows
+from mailtop.ui.rows import PAGE
 from mailtop.ui.sheets.choice import Choice, Option
 from mailtop.ui.sheets.words import Words
-from mailtop.ui.table import Layout
 from mailtop.ui.totals import totals
-from mailtop.ui.view import Act, Listing, Post, Scene, Screen, Size
+from mailtop.ui.view import Act, Post, Scene, Screen, Size
 
 KEYS = (
     *LIST,
@@ -43,20 +42,7 @@ KEYS = (
     Bound("queue.output", "o", "", "write all rows that match to a file", "output"),
 )
 
-_RESTS = {"log": "from the log", "sample": "a sample"}
 _DANGER = {"sends": "warn", "destructive": "crit"}
-
-
-class Level:
-    """One step of narrowing: what is asked for, and the rows that came."""
-
-    def __init__(self, ask: PageAsk, label: str = "") -> None:
-        self.ask = ask
-        self.label = label
-        self.listing = _listings()[ask.kind]
-        self.rows: Rows[Any] = Rows(self.listing.identity)
-        self.page: Page | None = None
-        self.error = ""
 
 
 class Queue:
@@ -80,13 +66,12 @@ class Queue:
         self._scene = scene
         level = self._level
         head = [] if self._zoomed else [*totals(scene, size.cells), BLANK]
-        foot = [] if self._zoomed else self._footer(scene, size)
-        layout: Layout[Any] = Layout(level.listing.columns(scene.now), size.cells - 3)
-        titles: Line = (("  ", "text"), *layout.head(level.ask.sort))
+        foot = [] if self._zoomed else trail.footer(level, scene, size.cells)
         self._height = max(1, size.rows - len(head) - len(foot) - 2)
-        rows = self._rows(layout, size.cells)
+        rows = trail.rows(level, scene, self._height, size.cells)
         rows += [BLANK] * (self._height - len(rows))
-        return [*head, self._crumbs(size.cells), titles, *rows, *foot][: size.rows]
+        top = [trail.crumbs(self._trail, size.cells), trail.titles(level, scene, size.cells)]
+        return [*head, *top, *rows, *foot][: size.rows]
 
     def wants(self, scene: Scene) -> Sequence[PageAsk]:
         """The visible windows, where they are missing or older than the snapshot says."""
@@ -126,7 +111,7 @@ class Queue:
         """What another screen leads to: causes, narrowed once."""
         self._trail = [Level(PageAsk("causes", where=ask.where if ask.kind == "causes" else ""))]
         if ask.kind != "causes":
-            self._trail.append(Level(replace(ask, limit=PAGE), label))
+            self._trail.append(Level(replace(ask, limit=PAGE), label, label if ask.cause else ""))
 
     # moving
 
@@ -160,8 +145,8 @@ class Queue:
         """One level down, to what is under the cursor; a message is described."""
         match self._current():
             case Cause() as cause:
-                label = " ".join(filter(None, (cut(shown(cause.next_hop, 60), 24), cause.code))) or "no next hop"
-                self._push(PageAsk("shape", target=cause.target, cause=cause.id, where=""), label)
+                label = cause_words(cause)
+                self._push(PageAsk("shape", target=cause.target, cause=cause.id), label, label)
             case Shape() as shape:
                 ask = replace(self._level.ask, kind="messages", domain=shape.domain, sort="", offset=0)
                 self._push(ask, shown(shape.domain, 40))
@@ -224,6 +209,9 @@ class Queue:
         rows = self._level.rows
         rows.everything = not rows.everything
         rows.marks.clear()
+        rows.anchor = None
+        if rows.everything and not self._meant():
+            rows.everything = False
 
     def unmark(self) -> None:
         """Drop all marks."""
@@ -233,28 +221,21 @@ class Queue:
 
     def acts(self) -> None:
         """The menu, derived from the actions there are."""
-        if self._scene is None or self._scene.read_only:
-            self._post(Say("read-only: acts are off, and cannot be unlocked"))
-            return
-        selections = self._selections()
-        if selections:
+        found = self._meant()
+        if found and self._scene is not None:
             options = [_option(act) for act in self._scene.acts if act.scope is QueueEntry]
             foot = "" if self._scene.operate else "OBSERVE: previews and dry runs only; :operate unlocks"
-            title = f"Acts on {self._selected()}"
-            self._post(
-                OpenSheet(Choice(title, options, lambda key: self._post(PlanAct(key, selections)), self._post, foot))
-            )
+            title = f"Acts on {self._level.chosen}"
+            self._post(OpenSheet(Choice(title, options, lambda key: self._post(PlanAct(key, found)), self._post, foot)))
 
     def short(self, action: str) -> None:
         """A short way into one act, in OPERATE."""
-        if self._scene is None or self._scene.read_only:
-            return
-        if not self._scene.operate:
+        if self._scene is None or not self._scene.operate:
             self._post(Say("OBSERVE: `:operate` unlocks", Health.WARN))
             return
-        selections = self._selections()
-        if selections:
-            self._post(PlanAct(action, selections))
+        found = self._meant()
+        if found:
+            self._post(PlanAct(action, found))
 
     # taking away
 
@@ -279,36 +260,22 @@ class Queue:
             self._post(Say("the row under the cursor has left; move to choose another", Health.WARN))
         return rows.current
 
-    def _selections(self) -> list[Selection]:
-        """What an act would hit: the marks, all that match, or the row under the cursor."""
-        level = self._level
-        ask, rows = level.ask, level.rows
-        if rows.everything:
-            if ask.kind == "causes":
-                every = [rows.item(index) for index in range(rows.total)]
-                return [Selection(cause=i.id, target=i.target) for i in every if isinstance(i, Cause)]
-            narrowed = ask.where.strip() or ask.cause or ask.domain is not None
-            return [_of_page(ask, everything=not narrowed)]
-        items = list(level.rows.marks.values()) or [item for item in (self._current(),) if item is not None]
-        keys = tuple(item.key for item in items if isinstance(item, QueueEntry))
-        if keys:
-            return [Selection(keys=keys)]
-        found = [Selection(cause=item.id, target=item.target) for item in items if isinstance(item, Cause)]
-        return found + [_of_page(replace(ask, domain=item.domain)) for item in items if isinstance(item, Shape)]
+    def _meant(self) -> list[Meant]:
+        """What an act would hit; nothing, and said why, where the screen does not show what that is."""
+        try:
+            found = meant(self._level)
+        except Refused as refusal:
+            self._post(Say(str(refusal), Health.WARN))
+            return []
+        if not found:
+            self._current()
+        return found
 
-    def _selected(self) -> str:
-        rows = self._level.rows
-        if rows.everything:
-            return f"all {count(rows.total)} that match"
-        if rows.marks:
-            return f"{count(len(rows.marks))} marked"
-        return {"causes": "this cause", "shape": "this domain", "messages": "this message"}[self._level.ask.kind]
-
-    def _push(self, ask: PageAsk, label: str) -> None:
-        self._trail.append(Level(ask, label))
+    def _push(self, ask: PageAsk, label: str, cause: str = "") -> None:
+        self._trail.append(Level(ask, label, cause or self._level.cause))
 
     def _replace(self, ask: PageAsk) -> None:
-        self._trail[-1] = Level(ask, self._level.label)
+        self._trail[-1] = Level(ask, self._level.label, self._level.cause)
 
     def _filter(self, where: str) -> None:
         self._replace(replace(self._level.ask, where=where.strip()))
@@ -318,85 +285,14 @@ class Queue:
             column = column.removeprefix("-") if column.startswith("-") else f"-{column}"
         self._replace(replace(self._level.ask, sort=column))
 
-    # drawing
-
-    def _crumbs(self, cells: int) -> Line:
-        pieces: list[Span] = [(" ", "text")]
-        for index, level in enumerate(self._trail):
-            last = index == len(self._trail) - 1
-            if level.label:
-                pieces += [(" › ", "faint"), (level.label, "dim")]
-            pieces += [(" › " if pieces[1:] else "", "faint"), (level.listing.title, "title" if last else "dim")]
-        rows = self._level.rows
-        if rows.known:
-            pieces.append((f" {count(rows.total)}", "text"))
-        page = self._level.page
-        if page is not None and page.known in _RESTS:
-            pieces.append((f"  {_RESTS[page.known]}", "warn" if page.known == "sample" else "dim"))
-        return beside(tuple(pieces), self._state(), cells)
-
-    def _state(self) -> Line:
-        level = self._level
-        pieces: list[Span] = []
-        if level.ask.where:
-            pieces += [("  /", "key"), (level.ask.where, "title")]
-        if level.rows.anchor is not None:
-            pieces.append(("  range …", "mark"))
-        if level.rows.everything or level.rows.marks:
-            pieces.append((f"  {self._selected()}", "mark"))
-        return (*pieces, (" ", "text"))
-
-    def _rows(self, layout: Layout[Any], cells: int) -> list[Line]:
-        level = self._level
-        rows = level.rows
-        if level.error:
-            return [BLANK, ((f"  {SIGNS[Health.UNKNOWN]} ", "unknown"), (level.error, "text"))]
-        if not rows.known:
-            return [BLANK, text("  asking …", "dim")]
-        if not rows.total:
-            words = level.listing.empty if not level.ask.where else f"nothing matches /{level.ask.where}"
-            return [BLANK, ((f"  {SIGNS[Health.OK]} " if not level.ask.where else "  ", "ok"), (words, "dim"))]
-        return [self._row(layout, index, cells) for index in rows.window(self._height)]
-
-    def _row(self, layout: Layout[Any], index: int, cells: int) -> Line:
-        rows = self._level.rows
-        item = rows.item(index)
-        marked = rows.marked(index)
-        at = index == rows.at
-        lead = ("▹" if rows.astray else "▸") if at else " "
-        line: Line = ((lead, "accent"), ("•" if marked else " ", "mark"))
-        line += layout.row(item) if item is not None else text("…", "faint")
-        if marked:
-            line = tuple((words, "mark" if role in ("text", "title", "dim") else role) for words, role in line)
-        return under(fit(line, cells), "cursor") if at else line
-
-    def _footer(self, scene: Scene, size: Size) -> list[Line]:
-        rows = self._level.rows
-        if rows.astray:
-            lines: Sequence[Line] = [text("the row under the cursor has left; move to choose another", "warn"), BLANK]
-        else:
-            item = rows.current
-            lines = self._level.listing.footer(item, scene.now) if item is not None else [BLANK, BLANK]
-        return [BLANK, *(fit((("  ", "text"), *line), size.cells) for line in lines)]
-
 
 _NOT_LOADED = "some rows of this range are not loaded; scroll through them, or * selects all that match"
-
-
-def _of_page(ask: PageAsk, everything: bool = False) -> Selection:
-    """All that a page holds, by what it was asked by: never words made of a stranger's text."""
-    return Selection(where=ask.where, cause=ask.cause, target=ask.target, domain=ask.domain, everything=everything)
 
 
 def _option(act: Act) -> Option:
     undo = f", undone by {act.undo.rpartition('.')[2]}" if act.undo else ", no undo"
     danger = act.danger.value
     return Option(act.label, act.key, danger + undo, act.letter, _DANGER.get(danger, "dim"))
-
-
-@cache
-def _listings() -> dict[str, Listing]:
-    return {listing.kind: listing for listing in plugins("mailtop.ui.panels", Listing)}
 
 
 SCREEN = Screen("2", "queue", "Queue", KEYS, Queue, "causes first, then shape, then messages")

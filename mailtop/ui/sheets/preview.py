@@ -9,7 +9,7 @@ from mailtop.model.operation import Approval, Danger, Item, Preview
 from mailtop.model.snapshot import Health
 from mailtop.model.text import Foreign, shown
 from mailtop.ui.figures import clock, count, size, whole
-from mailtop.ui.ink import BLANK, Line, Span, text
+from mailtop.ui.ink import BLANK, Line, Span, folded, text
 from mailtop.ui.keys import SHEET, Bound
 from mailtop.ui.messages import Approve, CloseSheet, Copy, Say
 from mailtop.ui.view import Post, Scene, Size
@@ -31,7 +31,7 @@ _BUTTONS = ("cancel", "approve", "dry run", "copy")
 
 
 class Sheet:
-    """One plan, as it will be carried out."""
+    """One plan, as it will be carried out. `words`: what the operator chose it to hit."""
 
     place: ClassVar[str] = "preview"
     wide: ClassVar[int] = 78
@@ -39,6 +39,7 @@ class Sheet:
     def __init__(
         self,
         preview: Preview,
+        words: str,
         operator: str,
         monotonic: Callable[[], float],
         post: Post,
@@ -51,6 +52,7 @@ class Sheet:
         what = f" {count(preview.count)} {noun}" if preview.count else ""
         self.title = f"{preview.label}{what} on {preview.target}{of}"
         self.running = False
+        self._words = words
         self._operator = operator
         self._monotonic = monotonic
         self._post = post
@@ -72,7 +74,7 @@ class Sheet:
             self._shown_at = self._monotonic()
         self._operate = scene.operate and not scene.read_only
         feet = [BLANK, *self._ask(), self._buttons()]
-        lines = [*self._commands(), BLANK, *self._blast(scene.now), *self._warnings()]
+        lines = [*self._meant(size.cells), *self._commands(), BLANK, *self._blast(scene.now), *self._warnings()]
         room = max(1, size.rows - len(feet))
         self._top = max(0, min(self._top, len(lines) - room))
         return lines[self._top : self._top + room] + feet
@@ -142,6 +144,11 @@ class Sheet:
         self._typing = False
         approval = Approval(self.preview.plan, by=self._operator, typed=self._field, dry_run=dry_run)
         self._post(Approve(self.preview, approval))
+
+    def _meant(self, cells: int) -> list[Line]:
+        parts = folded(self._words, cells - 12)
+        label = "chosen"
+        return [((f"{label if not n else '':<12}", "dim"), (part, "text")) for n, part in enumerate(parts) if part]
 
     def _commands(self) -> list[Line]:
         where = f"in container {self.preview.container}" if self.preview.container else f"on {self.preview.target}"

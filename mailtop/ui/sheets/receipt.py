@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import ClassVar
 
 from mailtop.model.operation import Fate, Receipt
+from mailtop.model.snapshot import Health
 from mailtop.model.text import shown
-from mailtop.ui.figures import clock, count
+from mailtop.ui.figures import SIGNS, clock, count
 from mailtop.ui.ink import BLANK, Line, plain, text
 from mailtop.ui.keys import SHEET, Bound
 from mailtop.ui.messages import CloseSheet, Copy, PlanUndo
+from mailtop.ui.outcome import grade
 from mailtop.ui.view import Post, Scene, Size
 
 KEYS = (
@@ -77,19 +79,24 @@ class Sheet:
         self._top -= 1
 
     def _head(self) -> list[Line]:
-        receipt = self.receipt
+        receipt, health = self.receipt, grade(self.receipt)
         if receipt.dry_run:
-            state = ("● a dry run: nothing was sent", "ok") if receipt.ok else ("✖ it would fail", "crit")
+            would = {Health.WARN: "; not all of it would work", Health.CRIT: "; it would fail"}
+            state = (f"{SIGNS[health]} a dry run: nothing was sent{would.get(health, '')}", health.value)
         elif receipt.open:
-            state = ("… open: the log has not decided about every message", "accent")
+            role = "accent" if health is Health.OK else health.value
+            state = ("… open: the log has not decided about every message", role)
         else:
-            state = ("● done", "ok") if receipt.ok else ("✖ not all of it worked", "crit")
+            words = {Health.OK: "done", Health.WARN: "done in part"}
+            state = (f"{SIGNS[health]} {words.get(health, 'not done')}", health.value)
         return [(state, (f"   {clock(receipt.at)}  by {receipt.by}  {receipt.id}", "dim"))]
 
     def _fates(self) -> list[Line]:
         lines: list[Line] = []
         for fate, role, words in _FATES:
             number = self.receipt.count(fate)
+            if fate is Fate.DONE and grade(self.receipt) is not Health.OK:
+                role = "warn"
             if number:
                 would = "would be " if fate is Fate.DONE and self.receipt.dry_run else ""
                 lines.append(((f"{count(number):>8}  ", role), (f"{would}{words}", "text")))

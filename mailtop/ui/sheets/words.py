@@ -11,7 +11,7 @@ from msgspec.structs import fields
 from mailtop.model.snapshot import Health, Reading
 from mailtop.model.text import Foreign, shown
 from mailtop.ui.figures import NONE, SIGNS
-from mailtop.ui.ink import Line, plain, text
+from mailtop.ui.ink import Line, folded, plain, text
 from mailtop.ui.messages import CloseSheet, Copy
 from mailtop.ui.view import Post, Scene, Size
 
@@ -35,7 +35,7 @@ class Words:
         left = max((len(label) for label, _ in pairs), default=0)
         lines: list[Line] = []
         for label, words in pairs:
-            for number, part in enumerate(_folded(words, 72 - left)):
+            for number, part in enumerate(folded(words, 72 - left)):
                 lines.append(((f"{label if not number else '':<{left}}  ", "head"), *text(part)))
         return cls(title, lines)
 
@@ -93,13 +93,3 @@ def _value(value: object) -> str:
             return NONE
         case _:
             return str(value)
-
-
-def _folded(words: str, cells: int) -> list[str]:
-    parts: list[str] = []
-    while len(words) > cells:
-        at = words.rfind(" ", 0, cells + 1)
-        at = at if at > cells // 2 else cells
-        parts.append(words[:at])
-        words = words[at:].lstrip()
-    return [*parts, words]
