@@ -1,6 +1,6 @@
 """Reading logs: ours beside wc, pflogsumm and mtail, interleaved.
 
-    python tests/bench/bench_log.py [FILE] [--lines N] [--rounds N]
+    python tests/bench/bench_log.py [FILE] [--lines N] [--rounds N] [--python INTERPRETER]
 
 Without a file a log is made up. Every reader is a process of its own; its best round counts, for the machine is
 shared. Budget, with correlation, on one core: four times pflogsumm, ten times mtail with its shipped Postfix program.
@@ -13,15 +13,15 @@ import os
 import shutil
 import subprocess
 import sys
+import sysconfig
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
 import maillog
 
-HERE = Path(__file__).parent
+READER = Path(__file__).parent / "read_log.py"
 MTAIL = Path("/usr/share/doc/mtail/examples/postfix.mtail")
-_CHUNK = 1 << 18
 
 
 @dataclass
@@ -31,24 +31,6 @@ class Best:
     cpu: float = float("inf")
     wall: float = float("inf")
     peak: float = 0.0
-
-
-def ours(path: Path) -> None:
-    """Read a log from end to end: parse, correlate, count; print the figures."""
-    from mailtop.ledger.book import Ledger
-    from mailtop.ledger.counts import counts
-    from mailtop.parse.postfix_log import PostfixLog
-    from mailtop.parse.stamp import Stamps
-
-    book, reader, rest = Ledger(), PostfixLog(Stamps(path.stat().st_mtime)), b""
-    with path.open("rb", buffering=0) as log:
-        while chunk := log.read(_CHUNK):
-            end = chunk.rfind(b"\n") + 1
-            book.feed(reader.read(rest + chunk[:end]))
-            rest = chunk[end:]
-    book.feed(reader.read(rest))
-    book.settle(float("inf"))
-    print(*counts(book, book.last_at), sep="\n")
 
 
 def run(argv: list[str], best: Best) -> None:
@@ -66,9 +48,13 @@ def run(argv: list[str], best: Best) -> None:
     best.peak = max(best.peak, usage.ru_maxrss / 1024)
 
 
-def readers(path: Path) -> dict[str, list[str]]:
+def readers(path: Path, python: str) -> dict[str, list[str]]:
     """Return the readers that are installed."""
-    found = {"wc -l": ["wc", "-l", str(path)], "mailtop": [sys.executable, __file__, "--ours", str(path)]}
+    packages = f"PYTHONPATH={READER.parents[2]}{os.pathsep}{sysconfig.get_path('purelib')}"
+    ours = [python, str(READER), str(path)]
+    if python != sys.executable:  # of the same version, without our packages
+        ours = ["env", packages, *ours]
+    found = {"wc -l": ["wc", "-l", str(path)], "mailtop": ours}
     if shutil.which("pflogsumm"):
         found["pflogsumm"] = ["pflogsumm", str(path)]
     if shutil.which("mtail") and MTAIL.exists():
@@ -76,13 +62,13 @@ def readers(path: Path) -> dict[str, list[str]]:
     return found
 
 
-def measure(path: Path, rounds: int) -> None:
+def measure(path: Path, rounds: int, python: str) -> None:
     """Measure all readers in turn, round by round, and print them side by side."""
     with path.open("rb") as log:
         lines = sum(chunk.count(b"\n") for chunk in iter(lambda: log.read(1 << 20), b""))
-    found = {name: Best() for name in readers(path)}
+    found = {name: Best() for name in readers(path, python)}
     for _ in range(rounds):
-        for name, argv in readers(path).items():
+        for name, argv in readers(path, python).items():
             run(argv, found[name])
     print(f"{lines:,} lines, {path.stat().st_size / 1e6:.0f} MB, best of {rounds}")
     for name, best in found.items():
@@ -104,17 +90,19 @@ def main() -> None:
     parser.add_argument("--lines", type=int, default=500_000)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--style", choices=("rfc3339", "traditional"), default="rfc3339")
-    parser.add_argument("--ours", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument(
+        "--python",
+        default=sys.executable,
+        help="the interpreter to measure (a distribution's is faster than one built without profiles)",
+    )
     asked = parser.parse_args()
-    if asked.ours:
-        ours(asked.file)
-    elif asked.file:
-        measure(asked.file, asked.rounds)
+    if asked.file:
+        measure(asked.file, asked.rounds, asked.python)
     else:
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "mail.log"
             maillog.write(path, asked.lines, style=asked.style)
-            measure(path, asked.rounds)
+            measure(path, asked.rounds, asked.python)
 
 
 if __name__ == "__main__":
