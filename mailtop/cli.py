@@ -214,6 +214,7 @@ def _operator() -> str:
 
 
 def _dashboard(options: Namespace) -> int:
+    import gc
     from pathlib import Path
 
     from mailtop.engine.process import EngineProcess
@@ -227,7 +228,10 @@ def _dashboard(options: Namespace) -> int:
     except OSError as error:
         raise UsageError(str(options.log_file or "engine"), error.strerror or str(error)) from error
     try:
+        gc.disable()  # what is imported stays: looking at it again and again costs a twentieth of the start
         from mailtop.ui.app import MailtopApp  # while the engine connects
+
+        gc.enable()
 
         app = MailtopApp(
             engine.console,
