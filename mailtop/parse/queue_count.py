@@ -54,11 +54,13 @@ def command(spool: str, queues: Iterable[Queue]) -> Command:
     return Command(find, pipe=(("awk", "-F/", _AWK % (field, field)),), timeout=30.0)
 
 
-def counted(answer: Answer, queues: Iterable[Queue]) -> dict[Queue, Counted]:
-    """Read the answer; each of `queues` must be in it, so that a count that was cut short is none.
+def counted(answer: Answer, queues: Iterable[Queue]) -> tuple[float, dict[Queue, Counted]]:
+    """Return the host's time (seconds since the epoch; 0.0 where its awk has none) and the counts.
+
+    Each of `queues` must be in the answer, so that a count that was cut short is none.
 
     >>> counted(Answer(b"now 1795490000 -\\nhold 2 -\\n"), [Queue.HOLD])
-    {<Queue.HOLD: 'hold'>: Counted(messages=2, oldest=None)}
+    (1795490000.0, {<Queue.HOLD: 'hold'>: Counted(messages=2, oldest=None)})
     """
     _complain(answer)
     now = 0.0
@@ -73,12 +75,15 @@ def counted(answer: Answer, queues: Iterable[Queue]) -> dict[Queue, Counted]:
     missing = [queue.value for queue in queues if queue not in found]
     if missing:
         raise ParseError("queue count", f"nothing said about {', '.join(missing)}")
-    return found
+    return now, found
 
 
 def samples(answer: Answer, queues: Iterable[Queue]) -> Iterator[Sample]:
-    """Yield the counts as samples; the age only where names tell it."""
-    for queue, (messages, oldest) in counted(answer, queues).items():
+    """Yield the host's time and the counts as samples; the age only where names tell it."""
+    now, found = counted(answer, queues)
+    if now > 1e9:  # an awk whose srand() does not tell the time says 0
+        yield Sample("host_clock_seconds", now)
+    for queue, (messages, oldest) in found.items():
         yield Sample("postfix_queue_messages", messages, (("queue", queue.value),))
         if oldest is not None and messages:
             yield Sample("postfix_queue_oldest_seconds", oldest, (("queue", queue.value),))

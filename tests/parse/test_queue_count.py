@@ -7,21 +7,28 @@ import pytest
 from mailtop.model.ask import Answer
 from mailtop.model.errors import Denied, Missing, ParseError
 from mailtop.model.mail import Queue
-from mailtop.parse.queue_count import command, counted, spool_of
+from mailtop.parse.queue_count import command, counted, samples, spool_of
 
 BOTH = (Queue.DEFERRED, Queue.HOLD)
 
 
 def test_counts_and_the_oldest_by_name() -> None:
-    found = counted(Answer(b"now 1795495300 -\ndeferred 3 4jYVWS68jQzDHCG\nhold 0 -\n"), BOTH)
+    now, found = counted(Answer(b"now 1795495300 -\ndeferred 3 4jYVWS68jQzDHCG\nhold 0 -\n"), BOTH)
 
+    assert now == 1_795_495_300
     assert found[Queue.HOLD] == (0, None)
     assert found[Queue.DEFERRED].messages == 3
     assert found[Queue.DEFERRED].oldest == pytest.approx(15.13, abs=0.01)
 
 
 def test_short_ids_tell_no_age() -> None:
-    assert counted(Answer(b"now 1795495300 -\nhold 2 -\n"), [Queue.HOLD])[Queue.HOLD].oldest is None
+    assert counted(Answer(b"now 1795495300 -\nhold 2 -\n"), [Queue.HOLD])[1][Queue.HOLD].oldest is None
+
+
+def test_an_awk_that_does_not_tell_the_time_sets_no_clock() -> None:
+    names = [sample.name for sample in samples(Answer(b"now 0 -\nhold 2 -\n"), [Queue.HOLD])]
+
+    assert names == ["postfix_queue_messages"]
 
 
 def test_a_directory_that_was_not_looked_at_is_no_zero() -> None:
@@ -44,7 +51,7 @@ def test_a_host_without_find_lacks_it() -> None:
 def test_a_file_that_vanished_meanwhile_is_no_complaint() -> None:
     answer = Answer(b"now 1 -\nhold 1 -\n", b"find: '/var/spool/postfix/hold/AAAAAA1': No such file or directory\n")
 
-    assert counted(answer, [Queue.HOLD])[Queue.HOLD].messages == 1
+    assert counted(answer, [Queue.HOLD])[1][Queue.HOLD].messages == 1
 
 
 def test_the_queue_may_be_anywhere() -> None:
