@@ -2,47 +2,59 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterable, Mapping
 from math import inf
+
+from msgspec.structs import replace
 
 from mailtop.action import ACTIONS, Action
 from mailtop.config import FlowSettings
 from mailtop.derive.hops import Flow, HopFlow
+from mailtop.engine.queue_state import failed_since, queue_state, stale_after
+from mailtop.engine.rates import Rates
+from mailtop.engine.skew import HostClock
 from mailtop.ledger.book import Ledger
 from mailtop.ledger.hops import HOPS, HopRules
 from mailtop.ledger.queue import QueueBook
 from mailtop.model.ask import Chunk
 from mailtop.model.mail import Queue, QueueEntry, QueueId
-from mailtop.model.operation import Fate, Outcome
+from mailtop.model.operation import Fate, Outcome, Selection
 from mailtop.model.sample import Fact, Sample
-from mailtop.model.snapshot import Cause, Health, LogState, PageAsk, ProbeState, QueueState, Reading, Shape
+from mailtop.model.snapshot import Cause, Health, LogState, PageAsk, ProbeState, QueueState, Shape
 from mailtop.model.text import Foreign
 from mailtop.model.topology import Hop, Role, Target
 from mailtop.parse.batch import Batch
 from mailtop.parse.postqueue import Listing
 from mailtop.parse.reason import normalise
 
-RATE = 60.0  # seconds over which rates are taken
 BOUNCES = 3600.0  # seconds of bounces that count as a cause
 LATELY = 600.0
 UNDECIDED = 1300.0  # seconds: no delivery takes longer (smtp_data_done_timeout 600, twice, and a little)
 ACTING = 60.0  # seconds before an act's end in which what it touched may have left the queue
 SETTLED = 5.0  # seconds in which the log tells how a message left that a listing holds no more
 BACKLOG = 5.0  # seconds behind: a log that is still being read back has no rate of now
-SHOWN = (Queue.INCOMING, Queue.ACTIVE, Queue.DEFERRED, Queue.HOLD, Queue.CORRUPT, Queue.MAILDROP)
+LISTED = (Queue.INCOMING, Queue.ACTIVE, Queue.DEFERRED, Queue.HOLD)  # the rest of a listing's counts are the probe's
 GHOSTS_AMONG = 50_000  # messages in a listing; among more, a set of all ids costs more memory than ghosts do
 GHOST = 60.0  # seconds without a line about an id that no listing holds
 QUIET = 1.5  # seconds without a piece of the log
+READING_BACK = "its log is still being read back"
 _ACTIONS = {action.key: action for action in ACTIONS}
-_COUNTED = {Queue.DEFERRED: "postfix_deferred", Queue.HOLD: "postfix_deferred"}  # which probe counts a directory
 _ROLE_HOPS = {Role.FILTER: Hop.FILTER, Role.IMAP: Hop.MAILBOX, Role.ARCHIVE: Hop.ARCHIVE}
 
 
 class Mta:
-    """The books of one Postfix. Belongs to the engine's loop."""
+    """The books of one Postfix. Belongs to the engine's loop.
 
-    def __init__(self, target: Target, flow: FlowSettings, roles: Mapping[str, tuple[Role, ...]]) -> None:
+    The books keep the host's time, as its log and its queue do; whatever asks them, or is told, has ours.
+    """
+
+    def __init__(
+        self,
+        target: Target,
+        flow: FlowSettings,
+        roles: Mapping[str, tuple[Role, ...]],
+        clock: HostClock | None = None,
+    ) -> None:
         """`roles`: what each container's name on this platform is for, growing as they are found."""
         rules = HopRules(
             filter_ports=frozenset(flow.filter_ports),
@@ -52,15 +64,18 @@ class Mta:
         self.book = Ledger(rules, flow.ignore_clients, reduce=lambda reason: normalise(reason).text)
         self.queue = QueueBook(target.name)
         self.facts: dict[str, str] = {}
+        self.clock = clock or HostClock()
         self.log_at = 0.0
         self.behind = inf
+        self.listing_at = 0.0  # when the listing was asked for …
+        self._listed_at = 0.0  # … and when it was here
         self._fed_at = 0.0
-        self._listed_at = 0.0
         self.version = 0
         self._archive_domains = rules.archive_domains
         self._roles = roles
-        self._oldest: dict[Queue, float] = {}
-        self._totals: deque[tuple[float, tuple[int, ...]]] = deque()
+        self._oldest: dict[Queue, float] = {}  # arrival of the oldest, by the directory's names
+        self._oldest_listed: dict[Queue, float] = {}
+        self._rates = Rates()
         self._causes: tuple[Cause, ...] = ()
         self._causes_at = (-1.0, -1)
 
@@ -73,15 +88,18 @@ class Mta:
             return
         self.book.feed(batch)
         self.book.settle(self.book.last_at)
-        self.behind = now - chunk.stamp
+        if chunk.stamp:
+            self.clock.stamped(chunk.stamp, now)
+        at = self.ours(chunk.stamp or self.book.last_at)
+        self.behind = now - at
         self._fed_at = now
-        self._count(max(self.book.last_at, chunk.stamp))
+        self._count(at)
         self.version += 1
 
     def follows(self, now: float) -> None:
         """The log is followed and says nothing: that is known until now."""
         self.log_at = now
-        if now - self._fed_at > QUIET:  # nothing more comes: what there was has been read, however old it is
+        if not 0.0 <= now - self._fed_at <= QUIET:  # nothing more comes: what there was is read, however old it is
             self.behind = 0.0
         if self.behind < BACKLOG:
             self._count(now)
@@ -90,23 +108,40 @@ class Mta:
         """Enter what a probe found. `asked`: when it was asked, and so when it was true; `now`: when we know it."""
         for one in found:
             if isinstance(one, Listing):
-                self.queue.update(one, asked)
-                self._forget_ghosts(one, asked)
-                self._listed_at = now
-                self.version += 1
+                self._list(one, asked, now)
             elif isinstance(one, Fact):
                 self.facts[one.name] = one.value
+            elif isinstance(one, Sample) and one.name == "host_clock_seconds":
+                self.clock.told(one.value, asked, now)
             elif isinstance(one, Sample) and one.name.startswith("postfix_queue_"):
                 queue = Queue(dict(one.labels)["queue"])
                 if one.name == "postfix_queue_messages":
-                    self.queue.counted(queue, int(one.value), asked)
+                    self.queue.counted(queue, int(one.value), asked, now)
                     self._oldest.pop(queue, None)
                 else:
                     self._oldest[queue] = asked - one.value
 
+    def _list(self, listing: Listing, asked: float, now: float) -> None:
+        self.listing_at, self._listed_at = asked, now
+        self.queue.update(listing, self.theirs(asked))
+        self._oldest_listed = {queue: listing.oldest(queue) or 0.0 for queue, count in listing.counts.items() if count}
+        if listing.whole:
+            for queue in LISTED:
+                self.queue.counted(queue, listing.counts[queue], asked, now)
+            self._forget_ghosts(listing, self.theirs(asked))
+        self.version += 1
+
+    def theirs(self, at: float) -> float:
+        """A moment of ours by the host's clock."""
+        return at + self.clock.ahead
+
+    def ours(self, at: float) -> float:
+        """A moment of the host's by our clock; 0.0 is none."""
+        return at - self.clock.ahead if at else 0.0
+
     def _forget_ghosts(self, listing: Listing, at: float) -> None:
         """End ids that a whole listing does not hold: some ends are never logged (`postsuper -d ALL`)."""
-        if listing.cut or self.behind >= BACKLOG or len(listing) > GHOSTS_AMONG:
+        if self.behind >= BACKLOG or len(listing) > GHOSTS_AMONG:
             return
         queued = set(listing.ids)
         ghosts = []
@@ -120,13 +155,7 @@ class Mta:
     def _count(self, at: float) -> None:
         book, width = self.book, len(self.book.attempts) // len(HOPS)
         sent = tuple(book.messages[row * width] for row in range(len(HOPS)))
-        totals = (*sent, book.accepted, book.refusals.codes.total())
-        if self._totals and at - self._totals[-1][0] < 1.0:
-            self._totals[-1] = (self._totals[-1][0], totals)
-            return
-        self._totals.append((at, totals))
-        while len(self._totals) > 2 and self._totals[1][0] <= at - RATE:
-            self._totals.popleft()
+        self._rates.count((*sent, book.accepted, book.refusals.codes.total()), at)
 
     # what goes out
 
@@ -140,11 +169,15 @@ class Mta:
         """All causes; computed again when something came in, or every few seconds."""
         at, version = self._causes_at
         if version != self.version or now - at >= 5.0 or now < at:
-            bounces, lately = self.book.bounces(now - BOUNCES), self.book.bounces(now - LATELY)
-            waiting, listing = self.queue.waiting, self.queue.listing
-            self._causes = waiting.causes(listing, now, bounces, lately, self.book.hop_of, self._hop_at)
+            theirs, waiting = self.theirs(now), self.queue.waiting
+            bounces, lately = self.book.bounces(theirs - BOUNCES), self.book.bounces(theirs - LATELY)
+            causes = waiting.causes(self.queue.listing, theirs, bounces, lately, self.book.hop_of, self._hop_at)
+            self._causes = tuple(map(self._cause, causes)) if self.clock.ahead else causes
             self._causes_at = now, self.version
         return self._causes
+
+    def _cause(self, cause: Cause) -> Cause:
+        return replace(cause, oldest=self.ours(cause.oldest), first_seen=self.ours(cause.first_seen))
 
     def _hop_at(self, next_hop: bytes) -> Hop | None:
         if next_hop in self._archive_domains:
@@ -160,33 +193,49 @@ class Mta:
 
     def page_shape(self, ask: PageAsk, now: float) -> tuple[int, tuple[Shape, ...]]:
         """One page of this queue's recipient domains by age."""
-        return self.queue.shape(ask, now, self.book.hop_of)
+        return self.queue.shape(ask, self.theirs(now), self.book.hop_of)
 
     def page_messages(self, ask: PageAsk, now: float) -> tuple[int, tuple[QueueEntry, ...]]:
         """One page of this queue's messages."""
-        return self.queue.messages(ask, now, self.book.hop_of)
+        total, rows = self.queue.messages(ask, self.theirs(now), self.book.hop_of)
+        return total, tuple(replace(row, arrival=self.ours(row.arrival)) for row in rows)
+
+    def select(self, selection: Selection, now: float) -> list[int]:
+        """The rows of a selection; see `QueueBook.select`."""
+        return self.queue.select(selection, self.theirs(now), self.book.hop_of)
 
     def known(self) -> tuple[str, float]:
         """What pages rest on, and when that was true."""
+        if self.queue.listing is None:
+            return "log", self.log_at
+        return "listing" if self.queue.listing.whole else "cut", self.listing_at
+
+    @property
+    def doubt(self) -> str:
+        """Why the listing is not the whole queue, empty where it is."""
         listing = self.queue.listing
-        return ("listing", listing.at) if listing is not None else ("log", self.log_at)
+        if listing is None or listing.whole:
+            return ""
+        if listing.cut:
+            return f"listing cut off after {len(listing):,} messages"
+        return f"{listing.unreadable:,} lines of the listing are unreadable"
 
     def decide(self, action_key: str, outcome: Outcome, after: float) -> Outcome | None:
         """What an act that ended at `after` did to a message: by the log, then by a listing asked for since."""
         action, number = _ACTIONS.get(action_key), outcome.id
         if action is None:
             return None
-        if self.book.removed(number, after - ACTING):
+        if self.book.removed(number, self.theirs(after - ACTING)):
             return self._left(action, number, after)
         listing = self.queue.listing
-        if listing is None or listing.cut or listing.at <= after:
+        if listing is None or not listing.whole or self.listing_at <= after:
             return None
         entry = self.queue.entry(number)
-        late = listing.at - after > UNDECIDED
+        late = self.listing_at - after > UNDECIDED
         if entry is None:
             told = self.behind < BACKLOG and self.log_at >= self._listed_at + SETTLED
             return Outcome(number, Fate.GONE, Foreign(b"not in the queue any more")) if told or late else None
-        last, found = self.book.fate(number, after), Foreign(b"found in " + entry.queue.encode())
+        last, found = self.book.fate(number, self.theirs(after)), Foreign(b"found in " + entry.queue.encode())
         if last is not None and last.status == "sent" and not entry.recipients:
             return Outcome(number, Fate.DELIVERED, Foreign(b"left all the same; its empty file stays on hold"))
         if entry.queue not in action.done:
@@ -200,7 +249,7 @@ class Mta:
 
     def _left(self, action: Action, number: QueueId, after: float) -> Outcome:
         """The log ended an id: mail that was sent left in spite of a hold, and because of a release."""
-        last = self.book.fate(number, after - ACTING)
+        last = self.book.fate(number, self.theirs(after - ACTING))
         if last is None:
             return Outcome(number, Fate.GONE, Foreign(b"removed from the queue"))
         if Queue.HOLD in action.sources:
@@ -212,96 +261,60 @@ class Mta:
 
         `lost`: why its host is not reached, empty while it is.
         """
-        known = self.queue.listing
-        return QueueState(
+        listed = probes["postfix_listing"].note if "postfix_listing" in probes else ""
+        return queue_state(
             self.target.name,
-            tuple((queue.value, self._counted(queue, probes, now, lost)) for queue in SHOWN),
-            self._oldest_reading(probes, now, lost),
-            listed=len(known) if known is not None else 0,
-            listed_at=known.at if known is not None else 0.0,
+            self.queue,
+            self._oldest,
+            {queue: self.ours(at) for queue, at in self._oldest_listed.items()},
+            probes,
+            now,
+            lost=lost,
+            listing_at=self.listing_at,
             listing=listing,
-            bytes=known.bytes if known is not None else 0,
-            note=probes["postfix_listing"].note if "postfix_listing" in probes else "",
+            note="; ".join(filter(None, (self.doubt, listed))),
         )
-
-    def _counted(self, queue: Queue, probes: Mapping[str, ProbeState], now: float, lost: str) -> Reading:
-        """What was counted stays to be seen, but it is unknown as soon as the next count has failed."""
-        probe = probes.get(_COUNTED.get(queue, "postfix_queue"))
-        known = self.queue.counts.get(queue)
-        note = probe.note if probe is not None else ""
-        if known is None:
-            denied = probe is not None and probe.health is Health.DENIED
-            return Reading(None, Health.DENIED if denied else Health.UNKNOWN, note=note or lost or "not counted yet")
-        count, at = known
-        stale, why = now - at > _stale_after(probe), lost or _failed_since(probe, at)
-        health = Health.UNKNOWN if stale or why else Health.WARN if queue is Queue.CORRUPT and count else Health.OK
-        return Reading(float(count), health, at, stale, why or (note if stale else ""))
-
-    def _oldest_reading(self, probes: Mapping[str, ProbeState], now: float, lost: str) -> Reading:
-        """The oldest message: from long ids where the directories tell it, else from the last listing."""
-        listing, probe = self.queue.listing, probes.get("postfix_queue")
-        arrivals = list(self._oldest.values())
-        at = max((at for _, at in self.queue.counts.values()), default=0.0)
-        if not arrivals and listing is not None:
-            at, probe = listing.at, probes.get("postfix_listing")
-            arrivals = [float(min(listing.arrival))] if len(listing) else []
-        if not at:
-            return Reading(note="not listed yet")
-        stale, why = now - at > _stale_after(probe), lost or _failed_since(probe, at)
-        health = Health.UNKNOWN if stale or why else Health.OK
-        if not arrivals:
-            return Reading(None, health, at, stale, why or "the queue is empty")
-        return Reading((now if health is Health.OK else at) - min(arrivals), health, at, stale, why)
 
     def flow(self, log: LogState | None, probes: Mapping[str, ProbeState], now: float, lost: str = "") -> Flow:
         """This Postfix's part of the hops. `lost`: why its host is not reached, empty while it is."""
-        listing, listed = self.queue.listing, probes.get("postfix_listing")
-        followed = log is not None and log.health is Health.OK and self.log_at
-        why = "" if followed else log.note if log is not None else "its log is not read"
-        delays = self.book.delays(now, 0.95)
-        rates = self._rates(now) if followed else None
+        listed = probes.get("postfix_listing")
+        why = self._log_lacks(log)
+        theirs, book = self.theirs(now), self.book
+        delays = book.delays(theirs, 0.95)
+        rates = None if why else self._rates.at(now)
         hops = {
             hop: HopFlow(
                 rates[row] if rates else None,
                 delays.get(hop, {}).get("bcd", (None,))[0],
-                self.book.last_failure[row],
-                self.book.failing_since[row],
-                self.book.last_success[row],
+                self.ours(book.last_failure[row]),
+                self.ours(book.failing_since[row]),
+                self.ours(book.last_success[row]),
             )
             for row, hop in enumerate(HOPS)
         }
-        accepted = self.book.last_accepted
-        hops[Hop.IN] = HopFlow(rates[len(HOPS)] if rates else None, succeeded=accepted)
+        hops[Hop.IN] = HopFlow(rates[len(HOPS)] if rates else None, succeeded=self.ours(book.last_accepted))
         return Flow(
             self.target.host,
             self.log_at,
             why,
-            listing.at if listing is not None else 0.0,
+            self.listing_at,
             listed.note if listed is not None else "",
-            lost or (_failed_since(listed, listing.at) if listing is not None else ""),
-            stale_after=_stale_after(listed),
+            lost or self.doubt or (failed_since(listed, self.listing_at) if self.listing_at else ""),
+            stale_after=stale_after(listed),
             hops=hops,
             causes=self.causes(now),
             rejects=rates[len(HOPS) + 1] if rates else None,
         )
 
-    def _rates(self, now: float) -> list[float] | None:
-        """Each total's rise a second over the last minute; None while the log is still being read back."""
-        if self.behind >= BACKLOG or len(self._totals) < 2:
-            return None
-        (began, first), (ended, last) = self._totals[0], self._totals[-1]
-        span = max(min(now, ended) - began, 1.0)
-        if now - ended > RATE:
-            return None
-        return [(new - old) / span for old, new in zip(first, last, strict=True)]
+    def _log_lacks(self, log: LogState | None) -> str:
+        """Why the log does not say what happens now, empty where it does."""
+        if log is None:
+            return "its log is not read"
+        if log.health is not Health.OK or not self.log_at:
+            return log.note or "its log is not read"
+        return READING_BACK if self.reading_back else ""
 
-
-def _stale_after(probe: ProbeState | None) -> float:
-    """Seconds after which what a probe said is too old to be called known."""
-    return 2 * max(probe.every if probe is not None else 0.0, 10.0) + 5.0
-
-
-def _failed_since(probe: ProbeState | None, at: float) -> str:
-    """Why a probe has failed since a time, empty where it has not."""
-    failed = probe is not None and probe.health in (Health.UNKNOWN, Health.DENIED) and probe.tried > at
-    return probe.note or "the last count failed" if probe is not None and failed else ""
+    @property
+    def reading_back(self) -> bool:
+        """Is there more of the log than has been read?"""
+        return self.behind >= BACKLOG

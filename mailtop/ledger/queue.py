@@ -40,17 +40,20 @@ class QueueBook:
         self._masks: dict[tuple[object, ...], Mask | None] = {}
 
     def update(self, listing: Listing, at: float) -> None:
-        """Take a fresh listing, taken at `at`; its counts count as counted then."""
-        listing = self.listing = replace(listing, at=at)
+        """Take a fresh listing, taken at `at` by the clock that its arrivals are of."""
+        self.listing = replace(listing, at=at)
         self.version += 1
         self._masks.clear()
-        for queue in (Queue.INCOMING, Queue.ACTIVE, Queue.DEFERRED, Queue.HOLD):
-            self.counted(queue, listing.counts[queue], listing.at)
 
-    def counted(self, queue: Queue, messages: int, at: float) -> None:
-        """Take a cheap count of one queue directory."""
-        if at >= self.counts.get(queue, (0, 0.0))[1]:
-            self.counts[queue] = (messages, at)
+    def counted(self, queue: Queue, messages: int, asked: float, now: float) -> None:
+        """Take a count of one queue directory that was asked for at `asked`, and is here now.
+
+        A slow answer is no news where something asked for later is known; unless that is from the future, because our
+        clock was set back.
+        """
+        known = self.counts.get(queue, (0, 0.0))[1]
+        if asked >= known or known > now:
+            self.counts[queue] = (messages, asked)
 
     def entry(self, key: QueueId, hop_of: HopOf | None = None) -> QueueEntry | None:
         """Return one message of the listing, None where it holds no such id."""

@@ -12,6 +12,7 @@ from array import array
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import compress
 from typing import Annotated, NamedTuple
 
 import msgspec
@@ -99,6 +100,11 @@ class Listing:
     def __len__(self) -> int:
         return len(self.arrival)
 
+    @property
+    def whole(self) -> bool:
+        """Does it hold the whole queue? If not, a message that it lacks may be there all the same."""
+        return not self.cut and not self.unreadable
+
     def entry(self, row: int, target: str, hop: Hop | None = None) -> QueueEntry:
         """Return one row as a noun."""
         cell = self.cells[self.cell[row]]
@@ -118,7 +124,7 @@ class Listing:
         """Return the arrival of the oldest message in a queue, None where it is empty."""
         code = QUEUES.index(queue)
         of = bytes(cell.queue == code for cell in self.cells)
-        return min((arrival for arrival, cell in zip(self.arrival, self.cell, strict=True) if of[cell]), default=None)
+        return min(compress(self.arrival, map(of.__getitem__, self.cell)), default=None)
 
 
 class _Reasons(dict[str, int]):

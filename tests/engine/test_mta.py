@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from datetime import UTC, datetime
 
 import pytest
 
 from mailtop.config import FlowSettings
-from mailtop.engine.mta import SETTLED, Mta
+from mailtop.engine.mta import READING_BACK, SETTLED, Mta
 from mailtop.model.ask import Chunk
 from mailtop.model.mail import QueueId
-from mailtop.model.operation import Fate, Outcome
-from mailtop.model.topology import Role, Target
+from mailtop.model.operation import Fate, Outcome, Selection
+from mailtop.model.sample import Sample
+from mailtop.model.snapshot import Health, LogState, PageAsk, ProbeState, Reading
+from mailtop.model.topology import Hop, Role, Target
 from mailtop.parse.postfix_log import PostfixLog
 from mailtop.parse.postqueue import Listing, ListingReader
 from mailtop.parse.stamp import Stamps
@@ -113,3 +116,132 @@ def test_mail_in_delivery_that_is_found_deferred_was_not_held() -> None:
 
     mta.take([listing((ID, "deferred"))], AT + 3, AT + 4)
     assert fate(mta, "queue.hold", OPEN) is Fate.REFUSED
+
+
+def counted(mta: Mta, at: float, **queues: int | tuple[int, float]) -> None:
+    """Let the directories be counted: messages, or messages and the age of the oldest where names tell it."""
+    found: list[Sample] = []
+    for name, told in queues.items():
+        number, age = told if isinstance(told, tuple) else (told, None)
+        labels = (("queue", name),)
+        found.append(Sample("postfix_queue_messages", number, labels))
+        found += [Sample("postfix_queue_oldest_seconds", age, labels)] if age is not None else []
+    mta.take(found, at, at)
+
+
+def probe(name: str, at: float, health: Health = Health.OK, note: str = "") -> tuple[str, ProbeState]:
+    return name, ProbeState("mail1/postfix", name, health, at, every=10.0, note=note, tried=at)
+
+
+def oldest(mta: Mta, *probes: tuple[str, ProbeState], now: float = AT) -> Reading:
+    return mta.state(dict(probes), now, None).oldest
+
+
+def test_a_queue_is_empty_only_where_every_directory_was_counted() -> None:
+    mta = postfix()
+    counted(mta, AT, incoming=0, active=0)
+    assert oldest(mta).note == "not counted yet"
+
+    counted(mta, AT, deferred=0, hold=0)
+    assert (oldest(mta).note, oldest(mta).health) == ("the queue is empty", Health.OK)
+
+
+def test_short_ids_tell_no_age_so_the_oldest_waits_for_a_listing() -> None:
+    mta = postfix()
+    counted(mta, AT, incoming=0, active=0, deferred=5, hold=0)
+    unknown = oldest(mta)
+    assert (unknown.value, unknown.health) == (None, Health.UNKNOWN)
+    assert unknown.note == "deferred: short ids tell no age: it needs a listing"
+
+    mta.take([listing((ID, "deferred"))], AT - 1, AT)
+    assert (oldest(mta).value, oldest(mta).health) == (900, Health.OK)
+
+
+def test_the_oldest_is_as_fresh_as_the_probe_that_counted_its_directory() -> None:
+    mta = postfix()
+    counted(mta, AT - 300, deferred=(5, 600.0), hold=0)
+    counted(mta, AT, incoming=0, active=(1, 2.0))
+    reading = oldest(mta, probe("postfix_queue", AT), probe("postfix_deferred", AT - 300))
+
+    assert (reading.value, reading.at, reading.health, reading.stale) == (600, AT - 300, Health.UNKNOWN, True)
+
+
+def test_counts_of_a_listing_are_as_fresh_as_listings_come() -> None:
+    mta = postfix()
+    mta.take([listing((ID, "deferred"))], AT - 60, AT - 59)
+    slow = ProbeState("mail1/postfix", "postfix_listing", Health.OK, AT - 60, every=60.0, tried=AT - 60)
+    denied = probe("postfix_deferred", AT - 600, Health.DENIED, "only root")
+    deferred = dict(mta.state({"postfix_listing": slow, **dict([denied])}, AT, None).counts)["deferred"]
+
+    assert (deferred.value, deferred.health) == (1, Health.OK)
+
+
+@pytest.mark.parametrize("how", ["cut", "unreadable"])
+def test_a_listing_that_is_not_whole_counts_nothing_ends_nothing_and_says_so(how: str) -> None:
+    mta = postfix()
+    say(mta, AT - 500, "postfix/qmgr[8]: 4jYVfP5TPXzDGrC: from=<a@b.test>, size=1, nrcpt=1 (queue active)", AT)
+    mta.follows(AT + 2)
+    counted(mta, AT - 60, deferred=99)
+    broken = listing((ID, "deferred"), cut=how == "cut")
+    mta.take([broken if how == "cut" else dataclasses.replace(broken, unreadable=3)], AT, AT)
+    state = mta.state({}, AT, None)
+
+    assert dict(state.counts)["deferred"].value == 99
+    assert list(mta.book.ids()) == ["4jYVfP5TPXzDGrC"]
+    assert mta.known() == ("cut", AT)
+    said = "listing cut off after 1 messages" if how == "cut" else "3 lines of the listing are unreadable"
+    assert state.note == said
+    assert mta.flow(None, {}, AT).queue_lost == said
+
+
+def send(mta: Mta, at: float, count: int, now: float) -> None:
+    """Let so many messages leave."""
+    for number in range(count):
+        name = f"{int(at):010d}{number:05d}"
+        say(mta, at, f"postfix/smtp[7]: {name}: {TO}, status=sent (250 ok)", now)
+
+
+FOLLOWED = LogState("mail1/postfix", "docker", Health.OK)
+
+
+@pytest.mark.parametrize("ahead", [0.0, 60.0, -60.0])
+def test_rates_and_ages_are_true_whatever_the_hosts_clock_says(ahead: float) -> None:
+    mta = postfix()
+    told = Sample("host_clock_seconds", float(int(AT + ahead)))
+    mta.take([told], AT, AT + 0.5)
+    for second in range(0, 70, 2):
+        send(mta, AT + second + ahead, 4, AT + second + 0.1)
+        mta.follows(AT + second + 1.0)
+    flow = mta.flow(FOLLOWED, {}, AT + 70)
+    remote = flow.hops[Hop.REMOTE]
+
+    assert remote.rate == pytest.approx(2.0, rel=0.1)
+    assert remote.succeeded == pytest.approx(AT + 68, abs=1.5)
+    assert flow.log_note == ""
+
+
+def test_a_listing_of_a_host_that_is_ahead_shows_true_ages_and_freezes_the_hosts_own_times() -> None:
+    mta = postfix()
+    mta.take([Sample("host_clock_seconds", AT + 60)], AT, AT)
+    mta.take([listing((ID, "deferred"))], AT, AT)
+    _, (row,) = mta.page_messages(PageAsk("messages"), AT)
+    ahead = mta.clock.ahead
+
+    assert row.arrival == AT - 900 - ahead
+    assert mta.causes(AT)[0].oldest == AT - 900 - ahead
+    (item,) = mta.queue.items(mta.select(Selection(everything=True), AT))
+    assert item.arrival == AT - 900
+
+
+def test_a_log_that_is_still_read_back_has_no_rates_yet_and_a_quiet_one_soon_has() -> None:
+    mta = postfix()
+    mta.feed(PostfixLog(Stamps(AT)).read(b""), Chunk(b"", "", 0.0), AT)
+    mta.follows(AT + 0.1)
+    assert mta.flow(FOLLOWED, {}, AT + 0.1).log_note == READING_BACK
+
+    send(mta, AT - 3000, 1, AT + 1)
+    mta.follows(AT + 1.1)
+    assert mta.flow(FOLLOWED, {}, AT + 1.1).log_note == READING_BACK
+
+    mta.follows(AT + 3)
+    assert mta.flow(FOLLOWED, {}, AT + 3).log_note == ""

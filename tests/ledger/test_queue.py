@@ -12,6 +12,7 @@ from mailtop.model.errors import UsageError
 from mailtop.model.mail import Key, Queue, QueueId
 from mailtop.model.operation import Selection
 from mailtop.model.snapshot import AGES, PageAsk
+from mailtop.model.text import Foreign
 from mailtop.model.topology import Hop
 from mailtop.parse.postqueue import ListingReader
 
@@ -86,7 +87,7 @@ def test_a_page_past_the_end_is_empty() -> None:
 
 
 def test_a_filter_and_a_domain_narrow_together() -> None:
-    total, _ = book(*THREE).messages(PageAsk("messages", where="!queue:hold", domain="gmail.test"), AT)
+    total, _ = book(*THREE).messages(PageAsk("messages", where="!queue:hold", domain=Foreign(b"gmail.test")), AT)
 
     assert total == 1
 
@@ -165,13 +166,20 @@ def test_a_cause_that_is_gone_is_told_and_selects_nothing() -> None:
         book(*THREE).select(Selection(cause="0123456789ab"), AT)
 
 
-def test_counts_come_from_the_last_listing_or_a_later_count() -> None:
-    made = book(*THREE)
-    made.counted(Queue.DEFERRED, 99, AT + 10)
-    made.counted(Queue.HOLD, 98, AT - 10)
+def test_a_slow_answer_is_no_news_where_a_later_count_is_known() -> None:
+    made = QueueBook("mail1/postfix")
+    made.counted(Queue.HOLD, 1, asked=AT, now=AT + 0.1)
+    made.counted(Queue.HOLD, 98, asked=AT - 10, now=AT + 1)
 
-    assert made.counts[Queue.DEFERRED] == (99, AT + 10)
     assert made.counts[Queue.HOLD] == (1, AT)
+
+
+def test_a_clock_that_was_set_back_does_not_freeze_the_counts() -> None:
+    made = QueueBook("mail1/postfix")
+    made.counted(Queue.HOLD, 1, asked=AT, now=AT + 0.1)
+    made.counted(Queue.HOLD, 2, asked=AT - 3600, now=AT - 3599)
+
+    assert made.counts[Queue.HOLD] == (2, AT - 3600)
 
 
 def test_a_fresh_listing_answers_a_repeated_ask_anew() -> None:
