@@ -9,6 +9,9 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from mailtop.model.snapshot import Alert, Health, HopState, HostState, Link, LogState, TargetState
 
+SKEW_WARN, SKEW_CRIT = 2.0, 30.0  # seconds between a host's clock and ours
+GAP_TOLD = 600.0  # seconds for which a hole in a log is worth an alarm; its figure stays
+
 _MINUTE = 60.0
 
 
@@ -24,8 +27,9 @@ def firing(
     down = {host.name for host in hosts if host.link is Link.DOWN}
     found = [
         *_hosts(hosts),
+        *_clocks(hosts),
         *(alert for alert in _targets(targets) if alert.target.partition("/")[0] not in down),
-        *(alert for alert in _logs(logs) if alert.target.partition("/")[0] not in down),
+        *(alert for alert in _logs(logs, now) if alert.target.partition("/")[0] not in down),
         *_hops(hops),
     ]
     dated = [
@@ -43,17 +47,28 @@ def _hosts(hosts: Iterable[HostState]) -> Iterable[Alert]:
             yield Alert("HostDown", host.name, Health.CRIT, host.since, host.note or f"{host.name}: no connection")
 
 
+def _clocks(hosts: Iterable[HostState]) -> Iterable[Alert]:
+    """Rates and ages are corrected; but what a clock is wrong for, certificates, replicas and people's eyes, is not."""
+    for host in hosts:
+        if abs(host.ahead) > SKEW_WARN:
+            health = Health.CRIT if abs(host.ahead) > SKEW_CRIT else Health.WARN
+            way = "ahead" if host.ahead > 0 else "behind"
+            yield Alert("ClockSkew", host.name, health, 0.0, f"{host.name}'s clock is {abs(host.ahead):.0f} s {way}")
+
+
 def _targets(targets: Iterable[TargetState]) -> Iterable[Alert]:
     for target in targets:
         if target.roles and target.health in (Health.CRIT, Health.WARN):
             yield Alert("ContainerNotRunning", target.name, target.health, 0.0, f"{target.name} is {target.state}")
 
 
-def _logs(logs: Iterable[LogState]) -> Iterable[Alert]:
+def _logs(logs: Iterable[LogState], now: float) -> Iterable[Alert]:
     for log in logs:
-        if log.health is Health.DENIED or log.gap:
-            why = log.note or f"{log.target}: {log.gap:.0f} s of its log are gone"
-            yield Alert("LogNotRead", log.target, Health.WARN, 0.0, why)
+        if log.health is Health.DENIED:
+            yield Alert("LogNotRead", log.target, Health.WARN, 0.0, log.note or f"{log.target}: log denied")
+        elif log.gap and now - log.gap_at < GAP_TOLD:
+            why = f"{log.target}: {log.gap:.0f} s of its log are gone"
+            yield Alert("LogNotRead", log.target, Health.WARN, log.gap_at, why)
 
 
 def _hops(hops: Iterable[HopState]) -> Iterable[Alert]:
@@ -61,7 +76,7 @@ def _hops(hops: Iterable[HopState]) -> Iterable[Alert]:
         where = ", ".join(host for host, health in hop.hosts if health in (Health.WARN, Health.CRIT))
         cause = f": {hop.failing}" if hop.failing else ""
         for rule, reading, said in (
-            ("HopWithoutSuccess", hop.last_success, "nothing has succeeded for {:.0f} min"),
+            ("HopWithoutSuccess", hop.last_success, ""),
             ("HopOld", hop.oldest, "the oldest has waited {:.0f} min"),
             (
                 "HopDeferred",
@@ -69,7 +84,7 @@ def _hops(hops: Iterable[HopState]) -> Iterable[Alert]:
                 f"{hop.deferred.value or 0:.0f} deferred, {hop.growth.value or 0:+.0f} in 10 min",
             ),
         ):
-            if reading.value is not None and reading.health in (Health.WARN, Health.CRIT):
-                words = said.format(reading.value / _MINUTE)
+            if reading.health in (Health.WARN, Health.CRIT):
+                words = reading.note if not said else said.format((reading.value or 0.0) / _MINUTE)
                 target = f"{hop.hop} {where}".strip()
                 yield Alert(rule, target, reading.health, 0.0, f"{hop.hop}: {words}{cause}", "queue")

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from msgspec.structs import replace
+
 from mailtop.model.snapshot import Cause, Health, HopState, Reading
 from mailtop.model.text import shown
 from mailtop.model.topology import Hop
@@ -54,9 +56,13 @@ class Flow:
     rejects: float | None = None
 
 
-def hop_states(flows: Sequence[Flow], now: float) -> tuple[HopState, ...]:
-    """Return one row a hop, in the order of the way. `now`: seconds since the epoch."""
-    return tuple(_state(hop, flows, now) for hop in Hop)
+def hop_states(flows: Sequence[Flow], now: float, hosts: Sequence[str] = ()) -> tuple[HopState, ...]:
+    """Return one row a hop, in the order of the way. `now`: seconds since the epoch; `hosts`: the platform's order.
+
+    A flow of a host whose log or queue was never read is part of every sum all the same: as the part that it lacks.
+    """
+    ordered = sorted(flows, key=lambda flow: hosts.index(flow.host) if flow.host in hosts else len(hosts))
+    return tuple(_state(hop, ordered, now) for hop in Hop)
 
 
 def _state(hop: Hop, flows: Sequence[Flow], now: float) -> HopState:
@@ -77,8 +83,8 @@ def _state(hop: Hop, flows: Sequence[Flow], now: float) -> HopState:
     log_stale = any(now - flow.log_at > flow.stale_after for flow in logged)
     queue_stale = any(now - flow.queue_at > flow.stale_after for flow in listed)
 
-    log_part = next((_lacks(flow.host, flow.log_note) for flow in logged if flow.log_note), "")
-    queue_part = next((_lacks(flow.host, flow.queue_lost) for flow in listed if flow.queue_lost), "")
+    log_part = _without((flow.host, _log_lacks(flow)) for flow in flows)
+    queue_part = _without((flow.host, _queue_lacks(flow)) for flow in flows)
 
     def from_log(value: float | None, health: Health = Health.OK) -> Reading:
         return _reading(value, health, log_at, log_stale, log_why or log_part)
@@ -91,6 +97,8 @@ def _state(hop: Hop, flows: Sequence[Flow], now: float) -> HopState:
     oldest = min((cause.oldest for cause in waits if cause.oldest and (cause.deferred or cause.active)), default=0.0)
     old = now - oldest if oldest else None
     succeeded = max((part.succeeded for part in parts), default=0.0)
+    without = [part for part in parts if _no_success((part,), now)]
+    last = from_log(now - succeeded if succeeded else None, Health.CRIT if without else Health.OK)
     return HopState(
         hop,
         rate=from_log(_sum(part.rate for part in parts) if logged else None),
@@ -99,10 +107,7 @@ def _state(hop: Hop, flows: Sequence[Flow], now: float) -> HopState:
         deferred=from_queue(deferred if listed else None, _deferred_health(deferred, growth)),
         growth=from_queue(growth if listed else None, Health.WARN if growth > GROWING else Health.OK),
         oldest=from_queue(old, _old_health(hop, old)),
-        last_success=from_log(
-            now - succeeded if succeeded else None,
-            Health.CRIT if any(_no_success((part,), now) for part in parts) else Health.OK,
-        ),
+        last_success=replace(last, note=_failing_for(without, now)) if without else last,
         failing=_failing(hop, waits, logged),
         hosts=healths,
         note=log_why or queue_why if worst in (Health.UNKNOWN, Health.DENIED) else "",
@@ -122,14 +127,31 @@ def _by_host(healths: Iterable[tuple[str, Health]]) -> tuple[tuple[str, Health],
 
 def _reading(value: float | None, health: Health, at: float, stale: bool, why: str) -> Reading:
     """No value is no data, and never ok; neither is a sum that lacks a part, but what is wrong without it is wrong."""
-    if value is None:
-        return Reading(None, Health.UNKNOWN, at, stale, why)
-    return Reading(value, Health.UNKNOWN if why and health is Health.OK else health, at, stale, why)
+    blind = (value is None or why) and health is Health.OK
+    return Reading(value, Health.UNKNOWN if blind else health, at, stale, why)
 
 
-def _lacks(host: str, why: str) -> str:
-    """What a sum over hosts lacks; errors name their host themselves, other notes do not."""
-    return f"incomplete: {why}" if why.startswith(f"{host}:") else f"incomplete: {host}: {why}"
+def _without(lacks: Iterable[tuple[str, str]]) -> str:
+    """What a sum over hosts lacks, and why; errors name their host themselves, other notes do not."""
+    host, why = next(((host, why) for host, why in lacks if why), ("", ""))
+    if not why:
+        return ""
+    return f"without {why}" if why.startswith((f"{host}:", f"{host}/")) else f"without {host}: {why}"
+
+
+def _log_lacks(flow: Flow) -> str:
+    return flow.log_note or ("" if flow.log_at else "its log is not read")
+
+
+def _queue_lacks(flow: Flow) -> str:
+    return flow.queue_lost or ("" if flow.queue_at else flow.queue_note or "its queue is not listed")
+
+
+def _failing_for(parts: Sequence[HopFlow], now: float) -> str:
+    """Since when nothing succeeds, in words: of the worst of several Postfixes."""
+    since = min(part.failing_since for part in parts)
+    words = f"failing for {(now - since) / 60:.0f} min"
+    return words if any(part.succeeded for part in parts) else f"{words}, no success in what was read"
 
 
 def _hop_of(cause: Cause) -> Hop:

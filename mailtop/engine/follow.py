@@ -46,7 +46,7 @@ class Follower(Generic[Batch]):
         self._deliver = deliver
         self._lines = 0
         self._unreadable = 0
-        self._gap = 0.0
+        self._gap = self._gap_at = 0.0
         self._fault = ""
         self._cancelled = threading.Event()
 
@@ -154,6 +154,8 @@ class Follower(Generic[Batch]):
         self._follow = Follow(self._follow.source, chunk.resume, self._follow.since)
         self._lines += lines
         self._gap += chunk.gap
+        if chunk.gap:
+            self._gap_at = self._clock.now()
         try:
             if isinstance(batch, Exception):
                 raise batch
@@ -180,6 +182,7 @@ class Follower(Generic[Batch]):
             self._gap,
             last_at or state.last_at,
             note,
+            self._gap_at,
         )
 
 

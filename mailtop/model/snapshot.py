@@ -60,7 +60,8 @@ class Cell(Struct, frozen=True):
 class HostState(Struct, frozen=True):
     """One host's connection. `note` is the error's line while it is down; `retry_at`: when the next try is due.
 
-    `cells`: its load and disks, the most telling first.
+    `cells`: its load and disks, the most telling first. `ahead`: seconds that its clock is ahead of ours, negative
+    where it is behind, 0.0 as long as nothing proves either; all times in a snapshot are by our clock.
     """
 
     name: str
@@ -69,6 +70,7 @@ class HostState(Struct, frozen=True):
     note: str = ""
     retry_at: float = 0.0
     cells: tuple[Cell, ...] = ()
+    ahead: float = 0.0
 
 
 class ProbeState(Struct, frozen=True):
@@ -121,7 +123,10 @@ class HopState(Struct, frozen=True):
 
 
 class LogState(Struct, frozen=True):
-    """One followed log. `unreadable` lines are counted, never hidden; `gap` in seconds that no source had any more."""
+    """One followed log. `unreadable` lines are counted, never hidden; `gap` in seconds that no source had any more.
+
+    `gap_at`: when the last gap was found, 0.0 = there is none.
+    """
 
     target: str
     source: str
@@ -131,6 +136,7 @@ class LogState(Struct, frozen=True):
     gap: float = 0.0
     last_at: float = 0.0
     note: str = ""
+    gap_at: float = 0.0
 
 
 class QueueState(Struct, frozen=True):
@@ -264,8 +270,8 @@ AGES = (5, 10, 20, 40, 80, 160, 320, 640, 1280)
 class Page(Struct, frozen=True):
     """One window. Exactly one of the row tuples is filled; `total` counts all that match, `at` when it was true.
 
-    `known` says what the rows rest on: `listing`, `log` (the shadow queue) or `sample`. `unknown` says why rows are
-    missing (a listing denied, a host down), empty where none are: without it, no rows means no mail.
+    `known` says what the rows rest on: `listing`, `cut` (one that broke off), `log` (the shadow queue) or `sample`.
+    `unknown` says why rows are missing, or may be; without it, no rows means no mail.
     """
 
     ask: PageAsk

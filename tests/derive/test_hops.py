@@ -116,7 +116,7 @@ def test_a_sum_that_lacks_a_host_is_unknown_and_says_so_at_once() -> None:
     state = row(Hop.REMOTE, gone, flow("mail2", remote=FLOWING))
 
     assert (state.rate.value, state.rate.health) == (2.0, Health.UNKNOWN)
-    assert state.rate.note == "incomplete: mail1: connection lost"
+    assert state.rate.note == "without mail1: connection lost"
     assert state.deferred.health is Health.UNKNOWN
     assert dict(state.hosts) == {"mail1": Health.UNKNOWN, "mail2": Health.OK}
 
@@ -127,10 +127,38 @@ def test_what_is_wrong_without_a_lost_host_is_wrong() -> None:
     assert row(Hop.REMOTE, gone, flow("mail2", CAUSE, remote=FLOWING)).deferred.health is Health.WARN
 
 
-def test_a_postfix_whose_log_was_never_read_spoils_no_sum() -> None:
-    never = Flow("mail1", log_note="the log ended: its daemon stopped")
+def test_a_sum_lacks_a_host_that_was_never_read_or_listed_too() -> None:
+    never = Flow("mail1", log_note="connection refused", queue_note="connection refused")
 
     state = row(Hop.REMOTE, never, flow("mail2", remote=FLOWING))
 
-    assert (state.rate.value, state.rate.health) == (2.0, Health.OK)
+    for reading in (state.rate, state.deferred, state.last_success):
+        assert (reading.health, reading.note) == (Health.UNKNOWN, "without mail1: connection refused")
+    assert (state.rate.value, state.deferred.value) == (2.0, 0)
     assert dict(state.hosts)["mail1"] is Health.UNKNOWN
+
+
+def test_a_sum_lacks_a_host_whose_log_is_still_being_read_back() -> None:
+    behind = dataclasses.replace(flow("mail1"), log_note="its log is still being read back")
+
+    state = row(Hop.REMOTE, behind, flow("mail2", remote=FLOWING))
+
+    assert (state.rate.health, state.rate.note) == (
+        Health.UNKNOWN,
+        "without mail1: its log is still being read back",
+    )
+    assert state.deferred.health is Health.OK
+
+
+def test_hosts_stand_in_the_platforms_order_though_one_was_never_read() -> None:
+    states = hop_states((flow("mail2"), Flow("mail1")), NOW, ("mail1", "mail2"))
+
+    assert [host for host, _ in states[0].hosts] == ["mail1", "mail2"]
+
+
+def test_a_hop_that_never_succeeded_in_what_was_read_is_an_alarm_without_a_number() -> None:
+    failing = HopFlow(rate=0.0, failed=NOW - 5, failing_since=NOW - 420)
+    state = row(Hop.MAILBOX, flow(mailbox=failing))
+
+    assert (state.last_success.value, state.last_success.health) == (None, Health.CRIT)
+    assert state.last_success.note == "failing for 7 min, no success in what was read"
