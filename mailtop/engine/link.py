@@ -176,6 +176,11 @@ class Link:
         since = self._state.since if self._state.link is link else now
         self._state = HostState(self.host, link, since, note, now + retry_in if retry_in else 0.0)
 
+    def blame(self, note: str) -> None:
+        """Say why there is no connection, where a bug of ours ended the task that keeps one."""
+        self._up.clear()
+        self._say(LinkState.DOWN, note)
+
     async def close(self) -> None:
         """End the connection; threads that still wait are woken by it."""
         self._up.clear()

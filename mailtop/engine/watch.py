@@ -19,6 +19,8 @@ from mailtop.model.topology import Role, Target
 from mailtop.probe import Probe
 
 RESTART_AFTER = 5.0  # seconds until a task that died of a bug of ours is started again
+FORGET_AFTER = 600.0  # seconds for which a container that is gone is missed
+GONE = "the container is gone"
 
 _log = logging.getLogger(__name__)
 
@@ -57,7 +59,8 @@ class Watch:
         self._follower = follower
         self._gate = gate
         self._wake = asyncio.Event()
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: dict[asyncio.Task[None], str] = {}  # and the target that each is for, empty for the host's own
+        self._gone_at: dict[str, float] = {}
         self._driven = False
         self.discovery = ProbeState(
             link.host, discovery.NAME, Health.UNKNOWN, every=discovery.EVERY, note="not asked yet"
@@ -74,10 +77,11 @@ class Watch:
 
     async def close(self) -> None:
         """End all tasks and the connection."""
-        for task in self._tasks:
+        tasks = list(self._tasks)
+        for task in tasks:
             task.cancel()
         await self.link.close()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     def refresh(self, target: str = "", probe: str = "", *, force: bool = False) -> None:
         """Ask now: all probes, or those of one target or one name. `force`: whatever it costs."""
@@ -127,7 +131,7 @@ class Watch:
             target = target_of(self.link.host, container, self._roles)
             self._add(target, container.state)
         for name in [name for name in self.targets if "/" in name and name.split("/", 1)[1] not in self.containers]:
-            self._say_gone(name)
+            self._lose(name)
         self._say(Health.OK, "", self._clock.now())
 
     def _say(self, health: Health, note: str, last_ok: float) -> None:
@@ -136,47 +140,105 @@ class Watch:
             host, discovery.NAME, health, last_ok, every=every, note=note, tried=self._clock.now()
         )
 
-    def _say_gone(self, name: str) -> None:
-        old = self.targets[name]
-        if not old.roles:
-            del self.targets[name]  # it was nothing to the platform
+    def _lose(self, name: str) -> None:
+        """A container is gone: nothing asks it any more; and after a while nobody misses it."""
+        old, now = self.targets[name], self._clock.now()
+        if name not in self._gone_at:
+            self._gone_at[name] = now
+            for task in [task for task, of in self._tasks.items() if of == name]:
+                task.cancel()
+            for collector in self._collectors_of(name):
+                collector.say(Health.UNKNOWN, GONE)
+            if name in self.followers:
+                self.followers[name].say(Health.UNKNOWN, GONE)
+        if old.roles and now - self._gone_at[name] < FORGET_AFTER:
+            self.targets[name] = TargetState(name, old.host, old.roles, Health.CRIT, "gone", GONE)
             return
-        self.targets[name] = TargetState(name, old.host, old.roles, Health.CRIT, "gone", "the container is gone")
+        for known in (self.targets, self.followers, self._gone_at):
+            known.pop(name, None)
+        for key in [key for key in self.collectors if key[0] == name]:
+            del self.collectors[key]
 
     def _add(self, target: Target, state: str) -> None:
         health = Health.OK if state in ("running", "") else Health.CRIT
-        known = target.name in self.targets
+        known, back = target.name in self.targets, self._gone_at.pop(target.name, None) is not None
         self.targets[target.name] = TargetState(target.name, target.host, target.roles, health, state)
+        if back:
+            self._start(target.name)
         if known:
             return
         for probe in self._probes:
             if probe.role in target.roles if target.container else probe.role is None:
                 collector = Collector(probe, target, self.link, self._clock, self._deliver, self._gate)
                 self.collectors[target.name, probe.name] = collector
-                if not self._driven:
-                    self._keep(f"{target.name} {probe.name}", collector.keep)
         follower = self._follower(target, self.link) if target.container else None
         if follower is not None:
             self.followers[target.name] = follower
-            self._keep(f"{target.name} log", follower.keep)
+        self._start(target.name)
 
-    def _keep(self, name: str, work: Callable[[], Coroutine[None, None, None]]) -> None:
+    def _start(self, name: str) -> None:
+        """Let all that is for a target run; what a recording drives does not run by itself."""
+        for collector in self._collectors_of(name) if not self._driven else ():
+            self._keep(f"{name} {collector.probe.name}", collector.keep, name)
+        if name in self.followers:
+            self._keep(f"{name} log", self.followers[name].keep, name)
+
+    def _collectors_of(self, name: str) -> list[Collector]:
+        return [collector for (target, _), collector in self.collectors.items() if target == name]
+
+    @property
+    def seen(self) -> tuple[TargetState, ...]:
+        """All targets; what was seen before the connection, or discovery, was lost is no state of now."""
+        states = tuple(self.targets.values())
+        if not self.link.up:
+            return tuple(_was(state, self.link.state.note or "not connected yet") for state in states)
+        if self.discovery.health is not Health.OK:
+            return tuple(_was(state, self.discovery.note) if "/" in state.name else state for state in states)
+        return states
+
+    @property
+    def unread(self) -> str:
+        """Why nobody knows whether mail goes through this host; empty where its Postfixes are found, or it has none."""
+        if not self._docker or any(Role.MTA in state.roles for state in self.targets.values()):
+            return ""
+        if not self.discovery.last_ok:
+            return self.link.state.note if not self.link.up else self.discovery.note
+        host = f"{self.link.host}/"
+        named = [name for name, role in self._roles.items() if role is Role.MTA and name.startswith(host)]
+        return f"{named[0]}: there is no such container" if named else ""
+
+    def _keep(self, name: str, work: Callable[[], Coroutine[None, None, None]], target: str = "") -> None:
+        task = asyncio.create_task(self._for_ever(name, work), name=f"keep {name}")
+        self._tasks[task] = target
+        task.add_done_callback(lambda task: self._tasks.pop(task, None))
+
+    async def _for_ever(self, name: str, work: Callable[[], Coroutine[None, None, None]]) -> None:
         """Run `work` for ever: a bug in one plug-in is logged, and costs only its own cells."""
-        task = asyncio.create_task(work(), name=name)
-        self._tasks.add(task)
-
-        def ended(task: asyncio.Task[None]) -> None:
-            self._tasks.discard(task)
-            if task.cancelled():
-                return
+        while True:
+            task = asyncio.create_task(work(), name=name)
+            try:
+                await asyncio.wait((task,))
+            except asyncio.CancelledError:
+                task.cancel()
+                await asyncio.wait((task,))
+                raise
             _log.error("%s ended", name, exc_info=task.exception())
-            self._blame(name, task.exception())
-            asyncio.get_running_loop().call_later(RESTART_AFTER, self._keep, name, work)
+            self._blame(name, f"mailtop's own fault: {task.exception()!r}; please report it")
+            await asyncio.sleep(RESTART_AFTER)
 
-        task.add_done_callback(ended)
+    def _blame(self, name: str, note: str) -> None:
+        """Whose task died says so itself: no cell may wait without a word."""
+        target, _, what = name.partition(" ")
+        if name == "link":
+            self.link.blame(note)
+        elif name == "discovery":
+            self._say(Health.UNKNOWN, note, self.discovery.last_ok)
+        elif what == "log" and target in self.followers:
+            self.followers[target].say(Health.UNKNOWN, note)
+        elif (target, what) in self.collectors:
+            self.collectors[target, what].say(Health.UNKNOWN, note)
 
-    def _blame(self, name: str, error: BaseException | None) -> None:
-        target, _, probe = name.partition(" ")
-        collector = self.collectors.get((target, probe))
-        if collector is not None:
-            collector.say(Health.UNKNOWN, f"mailtop's own fault: {error!r}; please report it")
+
+def _was(state: TargetState, why: str) -> TargetState:
+    last = f"{state.state} when last seen: " if state.state else ""
+    return TargetState(state.name, state.host, state.roles, Health.UNKNOWN, "", f"{last}{why}")

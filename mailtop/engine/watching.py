@@ -10,12 +10,13 @@ from msgspec.structs import replace
 from mailtop.config import Settings
 from mailtop.derive.cells import host_cells
 from mailtop.derive.firing import firing
-from mailtop.derive.hops import hop_states
+from mailtop.derive.hops import Flow, hop_states
 from mailtop.engine.budget import affordable
 from mailtop.engine.clock import Clock
 from mailtop.engine.follow import Follower
 from mailtop.engine.link import Link
-from mailtop.engine.mta import Mta
+from mailtop.engine.mta import READING_BACK, Mta
+from mailtop.engine.skew import HostClock
 from mailtop.engine.watch import Watch
 from mailtop.ledger.counts import counts
 from mailtop.metrics.store import Store
@@ -31,6 +32,8 @@ from mailtop.parse.stamp import Stamps
 from mailtop.probe import Found, Probe, probes
 from mailtop.probe.postfix_listing import COST
 from mailtop.probe.postfix_listing import PROBE as LISTING
+
+OLD_ANSWER = 10.0  # seconds; a recording that is played fast answers with what was true so long ago
 
 Probes = Mapping[str, ProbeState]
 
@@ -78,9 +81,10 @@ class Watching:
 
     @property
     def mtas(self) -> list[Mta]:
-        """The books of every Postfix, in the platform's order."""
-        order = list(self.watches)
-        return sorted(self._mtas.values(), key=lambda mta: (order.index(mta.target.host), mta.target.name))
+        """The books of every Postfix, in the platform's order; not of those that are long gone."""
+        order, mtas = list(self.watches), self._mtas.values()
+        there = [mta for mta in mtas if mta.target.name in self.watches[mta.target.host].targets]
+        return sorted(there, key=lambda mta: (order.index(mta.target.host), mta.target.name))
 
     @property
     def version(self) -> int:
@@ -116,7 +120,8 @@ class Watching:
         self._roles.setdefault(target.container, target.roles)
         if Role.MTA not in target.roles:
             return None
-        self._mtas.setdefault(target.name, Mta(target, self._settings.flow, self._roles))
+        clock = HostClock(slack=OLD_ANSWER if self._driven else 0.0)
+        self._mtas.setdefault(target.name, Mta(target, self._settings.flow, self._roles, clock))
         now = self._clock.now()
         parser = PostfixLog(Stamps(now))
 
@@ -153,7 +158,7 @@ class Watching:
     def unknown(self, mta: Mta) -> str:
         """Why a queue's messages are not known, empty where they are."""
         if mta.queue.listing is not None:
-            return ""
+            return mta.doubt
         lost = self._lost(mta.target.host)
         collector = self.watches[mta.target.host].collectors.get((mta.target.name, LISTING.name))
         return lost or (collector.state.note if collector is not None else "") or "not listed yet"
@@ -166,15 +171,17 @@ class Watching:
                 mta = self._mtas[name]
                 if follower.state.health is Health.OK and watch.link.up:
                     mta.follows(now)
-                    self.store.put(name, counts(mta.book, now), now)
+                    self.store.put(name, counts(mta.book, mta.theirs(now)), now)
                 logs[name] = self._log(follower.state, mta, watch)
         return logs
 
     def _log(self, state: LogState, mta: Mta, watch: Watch) -> LogState:
-        unreadable = mta.book.totals["unreadable"]
+        unreadable = mta.book.totals["unreadable"] + state.unreadable
         if not watch.link.up:
-            return replace(state, unreadable=unreadable, health=Health.UNKNOWN, note=watch.link.state.note)
-        return replace(state, unreadable=unreadable)
+            state = replace(state, health=Health.UNKNOWN, note=watch.link.state.note)
+        elif state.health is Health.OK and mta.reading_back:
+            state = replace(state, note=READING_BACK)
+        return replace(state, unreadable=unreadable, last_at=mta.ours(state.last_at))
 
     def picture(self, seq: int, now: float, logs: Mapping[str, LogState]) -> Snapshot:
         """Freeze what is known: the snapshot without what only the engine knows of itself."""
@@ -188,10 +195,11 @@ class Watching:
             probes_of.setdefault(state.target, {})[state.probe] = state
         mtas, version = self.mtas, self.version
         hosts = tuple(self._host(watch, probes_of.get(name, {}), now) for name, watch in self.watches.items())
-        targets = tuple(state for watch in self.watches.values() for state in watch.targets.values())
+        targets = tuple(state for watch in self.watches.values() for state in watch.seen)
         lost = {mta.target.name: self._lost(mta.target.host) for mta in mtas}
         seen = [(mta, mta.target.name, probes_of.get(mta.target.name, {})) for mta in mtas]
-        hops = hop_states([mta.flow(logs.get(name), asked, now, lost[name]) for mta, name, asked in seen], now)
+        flows = [mta.flow(logs.get(name), asked, now, lost[name]) for mta, name, asked in seen]
+        hops = hop_states([*flows, *self._unread()], now, tuple(self.watches))
         alerts = firing(hosts, targets, tuple(logs.values()), hops, self._firing_since, now)
         self._firing_since = {(alert.rule, alert.target): alert.since for alert in alerts}
         return Snapshot(
@@ -209,9 +217,15 @@ class Watching:
             versions={"causes": version, "shape": version, "messages": version},
         )
 
+    def _unread(self) -> list[Flow]:
+        """The flows of hosts of which nobody knows yet whether mail goes through them: sums lack them."""
+        lacks = [(name, watch.unread) for name, watch in self.watches.items()]
+        return [Flow(name, log_note=why, queue_note=why) for name, why in lacks if why]
+
     def _host(self, watch: Watch, asked: Probes, now: float) -> HostState:
         """A host's connection, with its own figures while there is one."""
-        state = watch.link.state
+        skews = [mta.clock.ahead for mta in self._mtas.values() if mta.target.host == watch.link.host]
+        state = replace(watch.link.state, ahead=max(skews, key=abs, default=0.0))
         if not watch.link.up or not watch.shell:
             return state
         return replace(state, cells=host_cells(self._host_samples.get(state.name, {}), asked, now))

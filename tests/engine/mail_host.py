@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
+from mailtop.engine.clock import SystemClock
 from mailtop.model.ask import Answer, Chunk, Command, Engine, Follow, Put
 from mailtop.model.errors import CommandFailed, LinkLost, Missing
 
@@ -36,6 +37,8 @@ class MailHost:
     always: dict[str, Exception] = field(default_factory=dict)
     sent: list[Put] = field(default_factory=list)
     before_put: Callable[[], None] = lambda: None
+    now: Callable[[], float] = SystemClock().now  # its clock
+    name: str = "postfix"  # of its only container
     state: str = "running"
     up: bool = False
 
@@ -100,7 +103,7 @@ class MailHost:
         return self._command(ask)
 
     def _engine(self, ask: Engine) -> Answer:
-        postfix = {"Id": self.container_id, "Names": ["/postfix"], "Image": "debian", "State": self.state}
+        postfix = {"Id": self.container_id, "Names": [f"/{self.name}"], "Image": "debian", "State": self.state}
         answers: dict[str, object] = {
             "/info": {"ID": self.engine_id},
             "/containers/json?all=1": [postfix],
@@ -121,7 +124,7 @@ class MailHost:
             case "find":
                 queues = [path.rpartition("/")[2] for path in ask.argv if path.startswith("/var/spool")]
                 counts = "".join(f"{name} {self.count(name)} -\n" for name in queues)
-                return Answer(f"now {ARRIVED + 900} -\n{counts}".encode())
+                return Answer(f"now {int(self.now())} -\n{counts}".encode())
             case "postqueue":
                 return Answer(self.listing())
             case "printf":
