@@ -45,7 +45,7 @@ def test_a_short_queue_is_one_question() -> None:
     assert len(listing) == 2
     (ask,) = asked
     assert isinstance(ask, Command)
-    assert (ask.argv, ask.large) == (("postqueue", "-c", "/etc/postfix-out", "-j"), True)
+    assert (ask.argv, ask.large) == (("postqueue", "-c", "/etc/postfix-out", "-j"), False)
 
 
 def test_a_long_one_is_compressed_there_and_unpacked_here() -> None:
