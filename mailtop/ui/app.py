@@ -147,6 +147,11 @@ class MailtopApp(Stage, inherit_bindings=False):
     def on_approve(self, message: messages.Approve) -> None:
         """The operator's yes."""
         sheet = next((s for s in self._sheets if isinstance(s, preview.Sheet) and s.preview is message.preview), None)
+        if self._feed.alarm:  # it would be carried out whenever the engine comes back, and nobody sees it then
+            if sheet is not None:
+                sheet.running = False
+            self.say("not approved: there is no news from the engine; nothing was sent", Health.WARN)
+            return
         self._acting.approve(message.preview, message.approval, sheet)
         self.draw()
 
@@ -193,5 +198,8 @@ class MailtopApp(Stage, inherit_bindings=False):
             number = await write_lines(message.path, message.lines)
         else:
             progress = lambda at, of: self.say(f"{name}: {at} of {of} rows")  # noqa: E731
-            number = await write_rows(message.path, self._engine, message.ask, progress)
+            number, missing = await write_rows(message.path, self._engine, message.ask, progress)
+            if missing:
+                self.say(f"{name}: {number} rows written, and some are missing: {missing}", Health.WARN)
+                return
         self.say(f"{name}: {number} rows written")

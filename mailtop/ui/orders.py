@@ -129,8 +129,16 @@ class Orders:
         self.ask(self._console.answer(question.id, words))
 
     def _pause(self, paused: bool) -> None:
+        """Known at once, whenever the engine comes round to saying it; taken back where it refuses."""
         self._feed.pause(paused)
-        self.ask(self._console.pause(paused))
+        self._start(self._paused(paused))
+
+    async def _paused(self, paused: bool) -> None:
+        try:
+            await self._console.pause(paused)
+        except MailtopError as error:
+            self._feed.pause(not paused)
+            self._say(str(error), Health.WARN)
 
     def _pace(self) -> float:
         return self._feed.scene.snapshot.interval if self._feed.scene is not None else 1.0

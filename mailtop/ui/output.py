@@ -25,13 +25,21 @@ async def write_lines(path: str, lines: Iterable[str]) -> int:
     return len(gathered)
 
 
-async def write_rows(path: str, console: Console, ask: PageAsk, progress: Callable[[int, int], object]) -> int:
-    """Write all rows that match, as tab-separated columns under a header, page by page; returns how many."""
-    offset, total = 0, 1
+async def write_rows(
+    path: str, console: Console, ask: PageAsk, progress: Callable[[int, int], object]
+) -> tuple[int, str]:
+    """Write all rows that match, as tab-separated columns under a header, page by page.
+
+    Returns how many, and why some are missing (empty where none are). Raises UsageError where no row is known: an empty
+    file would say that there is no mail.
+    """
+    offset, total, missing = 0, 1, ""
     while offset < total:
         page = await console.page(replace(ask, offset=offset, limit=_PAGE))
         rows: Sequence[Any] = page.causes or page.shapes or page.messages
-        total = page.total
+        total, missing = page.total, page.unknown or missing
+        if not rows and not offset and missing:
+            raise UsageError(Path(path).name, f"not written, for no row is known: {missing}")
         if not rows:
             break
         header = ["\t".join(field.name for field in fields(rows[0]))] if not offset else []
@@ -39,7 +47,7 @@ async def write_rows(path: str, console: Console, ask: PageAsk, progress: Callab
         await asyncio.to_thread(_write, path, lines, "a" if offset else "x")
         offset += len(rows)
         progress(offset, total)
-    return offset
+    return offset, missing
 
 
 def _write(path: str, lines: Sequence[str], mode: str) -> None:

@@ -213,6 +213,9 @@ class Stage(App[int], inherit_bindings=False):
         if bound.act and scene is not None and scene.read_only:
             self.say(scene.why_read_only, Health.WARN)
             return
+        if bound.act and self._feed.alarm:
+            self.say("no act while there is no news from the engine", Health.WARN)
+            return
         self._call(bound.do, bound.argument, target)
 
     def _call(self, name: str, argument: str, target: object = None) -> None:

@@ -33,26 +33,15 @@ def crumbs(trail: Sequence[Level], cells: int) -> Line:
     return beside(tuple(pieces), _state(level), cells)
 
 
-def rows(level: Level, scene: Scene, height: int, cells: int) -> list[Line]:
-    """The rows in sight; where there are none, why. Only what is really known to be empty is called well."""
-    found = level.rows
-    if level.error:
-        return [BLANK, _reason(Health.UNKNOWN, level.error)]
-    if not found.known:
-        return [BLANK, text("  asking …", "dim")]
-    if level.unknown and not found.total:
-        return [BLANK, _reason(Health.UNKNOWN, f"not known: {level.unknown}")]
-    if not found.total:
-        return [BLANK, _nothing(level, scene)]
-    warning = [_reason(Health.UNKNOWN, f"rows are missing: {level.unknown}")] if level.unknown else []
+def table(level: Level, scene: Scene, height: int, cells: int) -> list[Line]:
+    """The titles, and so many rows; where there are none, why. Only what is known to be empty is called well."""
     layout: Layout[Any] = Layout(level.listing.columns(scene.now), cells - 3)
-    return [*warning, *(_row(level, layout, at, cells) for at in found.window(max(1, height - len(warning))))]
-
-
-def titles(level: Level, scene: Scene, cells: int) -> Line:
-    """The columns' titles."""
-    layout: Layout[Any] = Layout(level.listing.columns(scene.now), cells - 3)
-    return (("  ", "text"), *layout.head(level.ask.sort))
+    titles: Line = (("  ", "text"), *layout.head(level.ask.sort))
+    if not level.rows.known or not level.rows.total or level.error:
+        return [titles, BLANK, _no_rows(level, scene)]
+    missing = [_reason(Health.UNKNOWN, f"rows are missing: {level.unknown}")] if level.unknown else []
+    window = level.rows.window(max(1, height - len(missing)))
+    return [titles, *missing, *(_row(level, layout, at, cells) for at in window)]
 
 
 def footer(level: Level, scene: Scene, cells: int) -> list[Line]:
@@ -70,7 +59,13 @@ def _reason(health: Health, words: str) -> Line:
     return ((f"  {SIGNS[health]} ", health.value), (words, "text"))
 
 
-def _nothing(level: Level, scene: Scene) -> Line:
+def _no_rows(level: Level, scene: Scene) -> Line:
+    if level.error:
+        return _reason(Health.UNKNOWN, level.error)
+    if not level.rows.known:
+        return text("  asking …", "dim")
+    if level.unknown:
+        return _reason(Health.UNKNOWN, f"not known: {level.unknown}")
     if level.ask.where:
         return text(f"  nothing matches /{level.ask.where}", "dim")
     if not scene.known:

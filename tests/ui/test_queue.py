@@ -242,3 +242,24 @@ async def test_o_never_overwrites(tmp_path: Path) -> None:
         await mail.press("enter")
         await mail.shows("is there already")
     assert file.read_text() == "mine"
+
+
+async def test_o_writes_no_empty_file_for_rows_that_are_not_known(tmp_path: Path) -> None:
+    file = tmp_path / "queue.tsv"
+    async with driven(broken()) as mail:
+        mail.console.rows["causes"] = ()
+        mail.console.unknown = "host is down"
+        await mail.press("2", "o", "ctrl+u")
+        await mail.type(str(file))
+        await mail.press("enter")
+        await mail.shows("queue.tsv: not written, for no row is known: host is down")
+    assert not file.exists()
+
+
+async def test_o_says_that_rows_are_missing(tmp_path: Path) -> None:
+    async with driven(broken()) as mail:
+        mail.console.unknown = "mail2 is down"
+        await mail.press("2", "o", "ctrl+u")
+        await mail.type(str(tmp_path / "queue.tsv"))
+        await mail.press("enter")
+        await mail.shows("queue.tsv: 4 rows written, and some are missing: mail2 is down")

@@ -8,6 +8,7 @@ import pytest
 from msgspec.structs import replace
 
 from mailtop.model.errors import LinkLost
+from mailtop.model.operation import Approval
 from mailtop.model.snapshot import Health, Page, PageAsk
 from mailtop.ui import feed
 from tests.ui.driving import driven
@@ -56,6 +57,18 @@ async def test_a_pause_is_known_though_the_engine_says_nothing_of_it() -> None:
         await mail.press("p")
         assert "PAUSED" not in mail.text
         assert ("pause", False) in mail.console.asked
+
+
+async def test_a_pause_that_is_refused_is_none() -> None:
+    async with driven(well()) as mail:
+
+        async def refuse(paused: bool) -> None:
+            raise LinkLost("engine", "it does not answer", "start mailtop again")
+
+        mail.console.pause = refuse  # type: ignore[method-assign]  # an engine that is gone
+        await mail.press("p")
+        await mail.shows("engine: it does not answer")
+        assert "PAUSED" not in mail.text
 
 
 async def test_an_engine_that_was_paused_already_is_shown_paused() -> None:
@@ -154,6 +167,27 @@ async def test_the_rows_of_an_engine_that_has_ended_stay_in_sight() -> None:
         mail.console.refuses = LinkLost("engine", "it ended", "start mailtop again")
         await mail.press("j")
         assert "▸      14" in mail.text
+
+
+async def test_no_act_goes_to_an_engine_without_news() -> None:
+    async with driven(broken()) as mail:
+        await mail.press("2")
+        await mail.shows("▸     410")
+        await mail.press("H")
+        await mail.shows("Hold 398")
+        mail.later(7)
+        await mail.press("A")
+        await mail.shows("no act while there is no news from the engine")
+        await mail.press("D")
+        await mail.shows("not approved: there is no news from the engine; nothing was sent")
+        await mail.press("escape", "H")
+        assert not any(isinstance(asked, Approval) for asked in mail.console.asked)
+        assert sum(isinstance(asked, tuple) and asked[0] == "queue.hold" for asked in mail.console.asked) == 1
+
+        mail.console.show(at=NOW + 8)
+        await mail.until(lambda: "no news" not in mail.text.splitlines()[1])
+        await mail.press("H")
+        await mail.shows("Hold 398")
 
 
 async def test_a_page_that_never_comes_is_asked_for_anew(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -68,10 +68,9 @@ class Queue:
         head = [] if self._zoomed else [*totals(scene, size.cells), BLANK]
         foot = [] if self._zoomed else trail.footer(level, scene, size.cells)
         self._height = max(1, size.rows - len(head) - len(foot) - 2)
-        rows = trail.rows(level, scene, self._height, size.cells)
-        rows += [BLANK] * (self._height - len(rows))
-        top = [trail.crumbs(self._trail, size.cells), trail.titles(level, scene, size.cells)]
-        return [*head, *top, *rows, *foot][: size.rows]
+        rows = trail.table(level, scene, self._height, size.cells)
+        rows += [BLANK] * (self._height + 1 - len(rows))
+        return [*head, trail.crumbs(self._trail, size.cells), *rows, *foot][: size.rows]
 
     def wants(self, scene: Scene) -> Sequence[PageAsk]:
         """The visible windows, where they are missing or older than the snapshot says."""
