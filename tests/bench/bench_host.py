@@ -11,6 +11,7 @@ these cost in a pause just as long is taken off. In turn, medians.
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import resource
 import shlex
 import shutil
@@ -271,8 +272,11 @@ def main() -> int:
     asked = options.parse_args()
     if not CONFIG.exists() or shutil.which("docker") is None:
         return finish([Figure("cost on the host", "–", note="no lab here: make lab")], asked.json)
-    ours, theirs, questions = measured(asked.rounds, asked.refreshes)
-    most, connections = asyncio.run(channels(10.0))
+    with (CONFIG.parent.parent / "tests.lock").open("w") as turn:
+        say("host: waiting until no test breaks the lab")
+        fcntl.flock(turn, fcntl.LOCK_EX)
+        ours, theirs, questions = measured(asked.rounds, asked.refreshes)
+        most, connections = asyncio.run(channels(10.0))
     yardstick = f"docker exec each {1000 * theirs:.0f} ms"
     what = f"host CPU of one refresh, {questions} questions"
     figures = [
