@@ -371,7 +371,9 @@ class Waiting:
         for name, group in self._groups.items():
             began = min(listing.at, float(group.oldest)) if first else listing.at
             self._first[name] = (self._first.get(name, (began, 0.0))[0], listing.at)
-        if not self._past or listing.at - self._past[-1].at >= 20.0:
+        while self._past and self._past[-1].at > listing.at:
+            self._past.pop()  # of the future: a clock was set back
+        if listing.whole and (not self._past or listing.at - self._past[-1].at >= 20.0):
             self._past.append(_Past(listing.at, sizes))
         while len(self._past) > 1 and self._past[1].at <= listing.at - WINDOW:
             self._past.popleft()
@@ -381,7 +383,9 @@ class Waiting:
 
         From the sizes then, where a listing of then is known; else what arrived since and still waits: an upper bound.
         """
-        past = self._past[0] if self._past and self._listing and self._past[0].at <= self._listing.at - 60 else None
+        listing = self._listing
+        known = listing is not None and listing.whole and self._past and self._past[0].at <= listing.at - 60
+        past = self._past[0] if known else None
         totals: Counter[_Name] = Counter()
         recent: Counter[_Name] = Counter()
         for name, group in groups.items():

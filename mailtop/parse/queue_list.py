@@ -6,6 +6,7 @@ compressed on the host, to about a tenth, and unpacked here piece by piece.
 
 from __future__ import annotations
 
+import re
 import zlib
 
 from mailtop.model.ask import Answer, Asking, Command
@@ -20,6 +21,7 @@ REMEDY = "add the user to group postdrop, or allow it in authorized_mailq_users"
 _DEFAULT_INSTANCE = "/etc/postfix"
 _HEAD, _GZIP = ("head", "-c", str(SMALL)), ("gzip", "-1", "-c")
 _PIECE = 1 << 18
+_FATAL = re.compile(rb": (?:fatal|panic|error): |not found|Terminated|Killed")
 _EMPTY = 64  # bytes: gzip's idea of nothing is shorter
 
 
@@ -27,23 +29,32 @@ def listed(config_directory: str = "") -> Asking[Listing]:
     """List the queue of one instance (empty: the default one). Its time is for whoever asked to put on it."""
     config = () if config_directory in ("", _DEFAULT_INSTANCE) else ("-c", config_directory)
     command, reader = ("postqueue", *config, "-j"), ListingReader()
-    answer = yield Command(command, pipe=(_HEAD,), timeout=30.0, limit=SMALL)  # a kept shell saves an exec, 70 ms
+    ask = Command(command, pipe=(_HEAD,), timeout=30.0, limit=SMALL)  # a kept shell saves an exec, 70 ms
+    answer = yield ask
     _complain(answer)
     if len(answer.stdout) < SMALL:
         reader.feed(answer.stdout)
-        return reader.finish(0.0, answer.cut)
-    answer = yield Command(command, pipe=(_GZIP,), timeout=600.0, large=True, limit=256 << 20)
+        return reader.finish(0.0, answer.cut or answer.took >= ask.timeout)
+    ask = Command(command, pipe=(_GZIP,), timeout=600.0, large=True, limit=256 << 20)
+    answer = yield ask
     _complain(answer)
-    whole = _unpacked(answer.stdout, reader)
-    return reader.finish(0.0, answer.cut or not whole)
+    whole = _unpacked(answer.stdout, reader)  # a pipe whose first program was ended by its deadline ends well
+    return reader.finish(0.0, answer.cut or not whole or answer.took >= ask.timeout)
 
 
 def _complain(answer: Answer) -> None:
-    """A pipe's status is its last program's: what postqueue has to say is on stderr, and then it lists nothing."""
+    """A pipe's status is its last program's: what postqueue has to say is on stderr, and then it has not listed all.
+
+    A warning (`main.cf: overriding earlier entry`) is no complaint, and neither is that `head` has had enough.
+    """
     answer.ok("postqueue -j", REMEDY)
+    said = [line for line in answer.stderr.splitlines() if line.strip() and b": warning: " not in line]
     packed_nothing = answer.stdout.startswith(b"\x1f\x8b") and len(answer.stdout) < _EMPTY
-    if answer.stderr.strip() and (not answer.stdout or packed_nothing):
-        Answer(b"", answer.stderr, 127 if b"not found" in answer.stderr else 1).ok("postqueue -j", REMEDY)
+    if answer.stdout and not packed_nothing:
+        enough = len(answer.stdout) >= SMALL
+        said = [line for line in said if _FATAL.search(line) and not (enough and b"Broken pipe" in line)]
+    if said:
+        Answer(b"", b"\n".join(said), 127 if b"not found" in said[-1] else 1).ok("postqueue -j", REMEDY)
 
 
 def _unpacked(packed: bytes, reader: ListingReader) -> bool:

@@ -8,7 +8,9 @@ from mailtop.engine.console import Console
 from mailtop.model.snapshot import HostState, Link, Snapshot
 
 LISTING = "postfix_listing"
-BEFORE = ("not read yet", "connecting to the log")  # what a log's note says until it is followed, or cannot be
+BEFORE = ("not read yet", "connecting to the log", "its log is still being read back")
+"""What a log's note says until it is known up to now, or cannot be."""
+
 WITHIN = 30.0  # seconds; then what there is has to do, and what is missing says so itself
 
 
@@ -47,7 +49,7 @@ def _complete(snapshot: Snapshot) -> bool:
             for probe in snapshot.probes
             if probe.target.partition("/")[0] in up and probe.probe != LISTING  # which may wait to be asked for
         )
-        and all(log.last_at or log.note not in BEFORE for log in snapshot.logs if log.target.partition("/")[0] in up)
+        and all(log.note not in BEFORE for log in snapshot.logs if log.target.partition("/")[0] in up)
     )
 
 

@@ -80,6 +80,38 @@ def test_a_complaint_in_front_of_a_pipe_is_heard(stderr: bytes, error: type[Exce
         lists(Answer(b"", stderr))
 
 
+@pytest.mark.parametrize("gzipped", [False, True])
+def test_a_listing_that_broke_off_is_no_listing(gzipped: bool) -> None:
+    stderr = b"postqueue: fatal: malformed showq server response\n"
+    answers = [Answer(line(1) * 2, stderr)]
+    if gzipped:
+        whole = b"".join(map(line, range(9000)))
+        answers = [Answer(whole[:SMALL]), Answer(gzip.compress(whole[:3_000_000]), stderr)]
+
+    with pytest.raises(CommandFailed, match="malformed showq server response"):
+        lists(*answers)
+
+
+def test_a_listing_that_was_ended_by_its_deadline_is_cut() -> None:
+    listing, _ = lists(Answer(line(1), took=30.1))
+
+    assert listing.cut
+
+
+def test_a_warning_about_the_configuration_is_no_complaint_though_the_queue_is_empty() -> None:
+    listing, _ = lists(Answer(b"", b"postqueue: warning: /etc/postfix/main.cf, line 9: overriding earlier entry\n"))
+
+    assert (len(listing), listing.whole) == (0, True)
+
+
+def test_a_program_that_head_has_had_enough_of_did_nothing_wrong() -> None:
+    whole = b"".join(map(line, range(9000)))
+    pipe = b"postqueue: fatal: write error: Broken pipe\n"
+    listing, _ = lists(Answer(whole[:SMALL], pipe), Answer(gzip.compress(whole)))
+
+    assert len(listing) == 9000
+
+
 def test_junk_instead_of_gzip_is_garbled() -> None:
     with pytest.raises(Garbled):
         lists(Answer(b"x" * SMALL), Answer(b"\x1f\x8bjunk, and a lot of it"))
