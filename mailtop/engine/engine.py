@@ -81,6 +81,7 @@ class Engine:
         self._due = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
         self._acts: set[asyncio.Task[Receipt]] = set()
+        self._evidence: object = None  # of what became of acts, when it was last weighed
         self._ended = False
 
     @classmethod
@@ -196,7 +197,9 @@ class Engine:
     async def _publish(self) -> None:
         now, executor = self._clock.now(), self._executor
         logs = self._watching.follow_on(now)
-        executor.receipts.settle(self._watching.decide, now)
+        if (evidence := self._watching.evidence) != self._evidence:
+            self._evidence = evidence
+            executor.receipts.settle(self._watching.decide, now)
         self._seq += 1
         snapshot = replace(
             self._watching.picture(self._seq, now, logs),
@@ -286,6 +289,7 @@ class Engine:
         self._acts.add(act)
         act.add_done_callback(self._acts.discard)
         receipt = await asyncio.shield(act)
+        self._evidence = None
         await self.refresh(receipt.target)
         return receipt
 

@@ -233,8 +233,8 @@ class Mta:
         entry = self.queue.entry(number)
         late = self.listing_at - after > UNDECIDED
         if entry is None:
-            told = self.behind < BACKLOG and self.log_at >= self._listed_at + SETTLED
-            return Outcome(number, Fate.GONE, Foreign(b"not in the queue any more")) if told or late else None
+            gone = Outcome(number, Fate.GONE, Foreign(b"not in the queue any more"))
+            return gone if self._told or late else None
         last, found = self.book.fate(number, self.theirs(after)), Foreign(b"found in " + entry.queue.encode())
         if last is not None and last.status == "sent" and not entry.recipients:
             return Outcome(number, Fate.DELIVERED, Foreign(b"left all the same; its empty file stays on hold"))
@@ -246,6 +246,16 @@ class Mta:
         if last is not None or late:
             return Outcome(number, Fate.DONE, last.reason if last is not None else Foreign(b""))
         return None
+
+    @property
+    def _told(self) -> bool:
+        """Has the log had the time to say how mail left that the last listing lacks?"""
+        return not self.reading_back and self.log_at >= self._listed_at + SETTLED
+
+    @property
+    def evidence(self) -> tuple[int, bool]:
+        """Changes whenever `decide` may know more."""
+        return self.version, self._told
 
     def _left(self, action: Action, number: QueueId, after: float) -> Outcome:
         """The log ended an id: mail that was sent left in spite of a hold, and because of a release."""

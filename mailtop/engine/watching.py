@@ -150,6 +150,11 @@ class Watching:
         mta = self._mtas.get(target)
         return mta.messages if mta is not None else None
 
+    @property
+    def evidence(self) -> tuple[tuple[str, int, bool], ...]:
+        """Changes whenever something is known from which the fate of a message may be decided."""
+        return tuple((name, *mta.evidence) for name, mta in self._mtas.items())
+
     def decide(self, action: str, target: str, outcome: Outcome, after: float) -> Outcome | None:
         """What became of a message since an act; None while nothing has decided it."""
         mta = self._mtas.get(target)

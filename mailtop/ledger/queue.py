@@ -11,6 +11,7 @@ from operator import add, itemgetter
 
 from mailtop.ledger import order
 from mailtop.ledger.reasons import Reason
+from mailtop.ledger.rows import Rows
 from mailtop.ledger.waiting import HopAt, HopOf, Waiting
 from mailtop.ledger.where import Mask, both, matching, spread
 from mailtop.model.errors import UsageError
@@ -38,12 +39,14 @@ class QueueBook:
         self.counts: dict[Queue, tuple[int, float]] = {}
         self.waiting = Waiting(target)
         self._masks: dict[tuple[object, ...], Mask | None] = {}
+        self._rows: Rows | None = None  # made for a listing that is asked for single ids
 
     def update(self, listing: Listing, at: float) -> None:
         """Take a fresh listing, taken at `at` by the clock that its arrivals are of."""
         self.listing = replace(listing, at=at)
         self.version += 1
         self._masks.clear()
+        self._rows = None
 
     def counted(self, queue: Queue, messages: int, asked: float, now: float) -> None:
         """Take a count of one queue directory that was asked for at `asked`, and is here now.
@@ -57,8 +60,11 @@ class QueueBook:
 
     def entry(self, key: QueueId, hop_of: HopOf | None = None) -> QueueEntry | None:
         """Return one message of the listing, None where it holds no such id."""
-        found = self._rows_of({key.encode()})
-        return self._entry(found[0], hop_of) if found else None
+        if self.listing is None:
+            return None
+        self._rows = self._rows or Rows(self.listing.ids)
+        row = self._rows.find(key.encode())
+        return self._entry(row, hop_of) if row is not None else None
 
     def messages(self, ask: PageAsk, at: float, hop_of: HopOf | None = None) -> tuple[int, tuple[QueueEntry, ...]]:
         """Return how many match and one page of them, oldest first where the ask names no order.

@@ -245,3 +245,18 @@ def test_a_log_that_is_still_read_back_has_no_rates_yet_and_a_quiet_one_soon_has
 
     mta.follows(AT + 3)
     assert mta.flow(FOLLOWED, {}, AT + 3).log_note == ""
+
+
+def test_evidence_changes_with_each_piece_of_the_log_each_listing_and_when_the_log_had_its_time() -> None:
+    mta = postfix()
+    seen = [mta.evidence]
+    say(mta, AT, "postfix/anvil[1]: statistics: max cache size 1")
+    seen.append(mta.evidence)
+    mta.take([listing()], AT + 1, AT + 2)
+    seen.append(mta.evidence)
+    mta.follows(AT + 2 + SETTLED)
+    seen.append(mta.evidence)
+
+    assert len(set(seen)) == 4
+    mta.follows(AT + 60)
+    assert mta.evidence == seen[-1]
