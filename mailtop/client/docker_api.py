@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 OLDEST, NEWEST = (1, 24), (1, 45)  # what this was written for; an Engine that has both is spoken to in NEWEST
 BODY_LIMIT = 64 << 20
-KEPT = 2  # connections kept between requests
+KEPT = 4  # connections kept between requests; one more is closed after its answer
 START = 4  # seconds for each of the two steps of starting a program; 0.1 is usual
 
 

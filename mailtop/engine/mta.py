@@ -155,7 +155,7 @@ class Mta:
     def _count(self, at: float) -> None:
         book, width = self.book, len(self.book.attempts) // len(HOPS)
         sent = tuple(book.messages[row * width] for row in range(len(HOPS)))
-        self._rates.count((*sent, book.accepted, book.refusals.codes.total()), at)
+        self._rates.count((*sent, book.refusals.codes.total()), at)
 
     # what goes out
 
@@ -302,7 +302,8 @@ class Mta:
             )
             for row, hop in enumerate(HOPS)
         }
-        hops[Hop.IN] = HopFlow(rates[len(HOPS)] if rates else None, succeeded=self.ours(book.last_accepted))
+        taken = None if rates is None else book.accepted_rate(theirs)
+        hops[Hop.IN] = HopFlow(taken, succeeded=self.ours(book.last_accepted))
         return Flow(
             self.target.host,
             self.log_at,
@@ -313,7 +314,7 @@ class Mta:
             stale_after=stale_after(listed),
             hops=hops,
             causes=self.causes(now),
-            rejects=rates[len(HOPS) + 1] if rates else None,
+            rejects=rates[len(HOPS)] if rates else None,
         )
 
     def _log_lacks(self, log: LogState | None) -> str:

@@ -17,6 +17,8 @@ _BEGINNINGS = frozenset(b"127 10. 192 172 ::1 fe8".split()) | {
     start + b"%c" % next_ for start in (b"fc", b"fd") for next_ in b"0123456789abcdef:"
 }
 _EXPECTED = 10_000
+_SLOT, _SLOTS = 10, 6  # seconds, and how many of them make a rate
+_LIKELY = 5.0  # seconds without a proof, and it is no re-injection
 
 
 class Acceptance:
@@ -30,6 +32,7 @@ class Acceptance:
         self._unproven: dict[bytes, tuple[float, bytes]] = {}
         self._expected: dict[bytes, None] = {}
         self._began = 0.0
+        self._slots: dict[int, int] = {}  # accepted by ten seconds of the log: proof comes later than the mail
         self.accepted = 0
         self.submitted = 0
         self.last = 0.0
@@ -55,8 +58,21 @@ class Acceptance:
     def accept(self, at: float) -> None:
         """Count one."""
         self.accepted += 1
+        slot = int(at) // _SLOT
+        self._slots[slot] = self._slots.get(slot, 0) + 1
         if at > self.last:
             self.last = at
+
+    def rate(self, now: float) -> float:
+        """Return accepted messages a second over the minute before `now`, by the time that each was accepted.
+
+        What waits for its proof counts here after a few seconds: re-injections are proven in less.
+        """
+        first = int(now) // _SLOT - _SLOTS
+        start = first * _SLOT
+        proven = sum(count for slot, count in self._slots.items() if slot >= first)
+        likely = sum(start <= at < now - _LIKELY for at, _ in self._pending.values())
+        return (proven + likely) / (now - start)
 
     def is_mail(self, id_: bytes) -> None:
         """It went to the filter, so it did not come from there."""
@@ -86,6 +102,9 @@ class Acceptance:
 
     def settle(self, now: float) -> None:
         """Count what waited long enough; but not the filter's own mail, until that goes to the filter."""
+        first = int(now - _PATIENCE) // _SLOT - _SLOTS
+        for slot in [slot for slot in self._slots if slot < first]:
+            del self._slots[slot]
         for id_, (at, address) in list(self._pending.items()):
             if now - at < _PATIENCE:
                 break

@@ -99,6 +99,10 @@ class Ledger:
         """Those of them that came with a SASL login."""
         return self._acceptance.submitted
 
+    def accepted_rate(self, now: float) -> float:
+        """Messages accepted a second in the last minute, by the log's own times."""
+        return self._acceptance.rate(now)
+
     @property
     def last_accepted(self) -> float:
         """When the last one was accepted."""

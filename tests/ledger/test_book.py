@@ -408,3 +408,20 @@ def test_lines_in_any_order_break_nothing(lines: list[bytes]) -> None:
     assert all(sample.value >= 0 for sample in counts(ledger, NOON))
     assert sum(reason.waiting for reason in ledger.deferrals(0)) <= 2
     assert ledger.live == len(list(ledger.ids())) == len(list(ledger.shadows()))
+
+
+def test_mail_that_is_proven_late_counts_when_it_was_accepted() -> None:
+    """Thirty mails of an old burst, proven only now, are no rush of now."""
+    burst = [client(0, b"4TqX2m6bYzz%03d" % number, b"10.0.0.9") for number in range(30)]
+    ledger = book(*burst)
+    ledger.settle(NOON + 600)
+
+    assert ledger.accepted == 30
+    assert ledger.accepted_rate(NOON + 30) == 30 / 60
+    assert ledger.accepted_rate(NOON + 600) == 0.0
+
+
+def test_a_re_injection_is_no_part_of_the_rate() -> None:
+    ledger = book(*through_the_filter(0, b"4TqX2m6bYzz3F", b"4TqX2m7cQzz3G"))
+
+    assert ledger.accepted_rate(NOON + 20) == 1 / 60
