@@ -102,7 +102,7 @@ class Acceptance:
 
     def settle(self, now: float) -> None:
         """Count what waited long enough; but not the filter's own mail, until that goes to the filter."""
-        first = int(now - _PATIENCE) // _SLOT - _SLOTS
+        first = int(self.last) // _SLOT - 2 * _SLOTS
         for slot in [slot for slot in self._slots if slot < first]:
             del self._slots[slot]
         for id_, (at, address) in list(self._pending.items()):
