@@ -95,17 +95,19 @@ class Docker:
 
         Ends when the container stops; raises LinkLost when the stream breaks off, and from AskFailed. A container
         that was made anew under its name goes on at the same time. The first chunk is empty and comes when the Engine
-        has accepted the request: its resume point is where the log is read from. Lines longer than 128 KiB are cut.
+        has accepted the request: its resume point is where the log is read from, its stamp that of the newest line
+        there was to read. Lines longer than 128 KiB are cut.
         """
         inspected = self._inspect(container)
-        position = self._position(container, since, resume, inspected)
+        newest = self._newest(container, inspected)
+        position = self._position(container, since, resume, newest)
         reader = LogReader(position, inspected.Config.Tty)
         stream = self._stream(f"{self.name}/{container}: log")
         try:
             start = position.since if position is not None else since
             path = self._log_path(container, f"&follow=1&since={start}")
             octets = self._asked(stream, "GET", path, None, PATIENCE)
-            yield _accepted(position)
+            yield _accepted(position, since, newest)
             gathering = Gathering(stream)
             while True:
                 lines = _fed(reader, octets, stream.thing)
@@ -175,7 +177,7 @@ class Docker:
         except msgspec.DecodeError as error:
             raise Garbled(f"{self.name}/{container}", "the Engine's description of it is not in its format") from error
 
-    def _position(self, container: str, since: int, resume: str, inspected: Inspected) -> Position | None:
+    def _position(self, container: str, since: int, resume: str, newest: Position | None) -> Position | None:
         """Where to go on; None where `since` alone says it."""
         if resume:
             try:
@@ -184,11 +186,15 @@ class Docker:
                 raise Garbled(f"{self.name}/{container}: log", error.reason) from error
         if since:
             return None
+        return Position(newest.stamp) if newest is not None else Position()
+
+    def _newest(self, container: str, inspected: Inspected) -> Position | None:
+        """Where the log's last line stands, None where it has none. The Engine reads it from the end: 5 ms."""
         last = LogReader(None, inspected.Config.Tty)
         path = self._log_path(container, "&follow=0&tail=1", versioned=False)
         _fed(last, self._api(PATIENCE).get(path, PATIENCE), f"{self.name}/{container}: log")
         last.end()
-        return Position(last.position.stamp) if last.position is not None else Position()
+        return last.position
 
     def _log_path(self, container: str, rest: str, versioned: bool = True) -> str:
         version = "/v{}.{}".format(*self._api(PATIENCE).version) if versioned else ""
@@ -248,11 +254,11 @@ def kept(value: Any, keep: tuple[str, ...]) -> Any:
     return result
 
 
-def _accepted(position: Position | None) -> Chunk:
+def _accepted(position: Position | None, since: int, newest: Position | None) -> Chunk:
     """The log is followed from here on; without a position the resume point stays empty, and `since` says it."""
-    if position is None:
-        return Chunk(b"", "", 0.0)
-    return Chunk(b"", position.token, epoch(position.stamp) if position.stamp else 0.0)
+    to_come = newest is not None and newest.stamp > (position.stamp if position is not None else b"")
+    stamp = epoch(newest.stamp) if newest is not None and to_come else 0.0
+    return Chunk(b"", position.token if position is not None else "", stamp if stamp >= since else 0.0)
 
 
 def _fed(reader: LogReader, octets: bytes, thing: str) -> bytes:

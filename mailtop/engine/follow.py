@@ -166,7 +166,7 @@ class Follower(Generic[Batch]):
             self._fault = f"mailtop's own fault: {error!r}; please report it"
             self.say(Health.UNKNOWN, self._fault, chunk.stamp)
         else:
-            self.say(Health.OK, self._fault, chunk.stamp)
+            self.say(Health.OK, self._fault, chunk.stamp if lines else 0.0)
         finally:
             taken.set()
 

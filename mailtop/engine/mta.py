@@ -37,6 +37,7 @@ LISTED = (Queue.INCOMING, Queue.ACTIVE, Queue.DEFERRED, Queue.HOLD)  # the rest 
 GHOSTS_AMONG = 50_000  # messages in a listing; among more, a set of all ids costs more memory than ghosts do
 GHOST = 60.0  # seconds without a line about an id that no listing holds
 QUIET = 1.5  # seconds without a piece of the log
+SILENT = 15.0  # the same while older lines are still to come: the Engine may search long for them
 READING_BACK = "its log is still being read back"
 _ACTIONS = {action.key: action for action in ACTIONS}
 _ROLE_HOPS = {Role.FILTER: Hop.FILTER, Role.IMAP: Hop.MAILBOX, Role.ARCHIVE: Hop.ARCHIVE}
@@ -70,6 +71,7 @@ class Mta:
         self.listing_at = 0.0  # when the listing was asked for …
         self._listed_at = 0.0  # … and when it was here
         self._fed_at = 0.0
+        self._until = 0.0  # stamp of the newest line that is still to be read back
         self.version = 0
         self._archive_domains = rules.archive_domains
         self._roles = roles
@@ -82,9 +84,9 @@ class Mta:
     # what comes in
 
     def feed(self, batch: Batch, chunk: Chunk, now: float) -> None:
-        """Enter a piece of the log. An empty one says that the log is followed from now on: what comes may be old."""
+        """Enter a piece of the log. An empty one says that it is followed from now on, and what is still to come."""
         if not chunk.lines:
-            self.behind, self._fed_at = inf, now
+            self.behind, self._until, self._fed_at = inf if chunk.stamp else 0.0, chunk.stamp, now
             return
         self.book.feed(batch)
         self.book.settle(self.book.last_at)
@@ -92,6 +94,8 @@ class Mta:
             self.clock.stamped(chunk.stamp, now)
         at = self.ours(chunk.stamp or self.book.last_at)
         self.behind = now - at
+        if self._until and chunk.stamp >= self._until:  # all that there was has been read, however old it is
+            self.behind = self._until = 0.0
         self._fed_at = now
         self._count(at)
         self.version += 1
@@ -99,8 +103,8 @@ class Mta:
     def follows(self, now: float) -> None:
         """The log is followed and says nothing: that is known until now."""
         self.log_at = now
-        if not 0.0 <= now - self._fed_at <= QUIET:  # nothing more comes: what there was is read, however old it is
-            self.behind = 0.0
+        if not 0.0 <= now - self._fed_at <= (SILENT if self._until else QUIET):  # nothing more comes
+            self.behind = self._until = 0.0
         if self.behind < BACKLOG:
             self._count(now)
 

@@ -137,8 +137,9 @@ class Source(Protocol):
     def follow(self, container: str, follow: Follow) -> Iterator[Chunk]:
         """Yield chunks until the source ends (a restart ends Docker's) or `close`. Never more than 256 KiB each.
 
-        The first chunk comes as soon as the log is known to be followed; it is empty, and its `resume` says from
-        where. So a log that says nothing is told from one that is still being dialled.
+        The first chunk comes as soon as the log is known to be followed. It is empty, its `resume` says from where, its
+        `stamp` is that of the newest line which is still to come, 0.0 where none is. So a log that says nothing is told
+        from one that is still being dialled, or read back.
         """
 
     def alive(self) -> bool:

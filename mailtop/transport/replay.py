@@ -210,7 +210,7 @@ class ReplaySource:
     def follow(self, container: str, follow: Follow) -> Iterator[Chunk]:
         """Yield an empty chunk, then what was and will be fed from the resume point on, until `close` or `lose`."""
         at = int(follow.resume or 0)
-        yield Chunk(b"", follow.resume, 0.0)
+        yield Chunk(b"", follow.resume, max((chunk.stamp for chunk in self._fed.get(container, ())[at:]), default=0.0))
         while True:
             with self._changed:
                 while self._up and at >= len(self._fed.get(container, ())):

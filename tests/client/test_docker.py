@@ -290,6 +290,7 @@ def test_a_log_comes_as_lines_and_ends_with_its_container(engine: FakeEngine, do
 
     assert b"".join(chunk.lines for chunk in chunks).count(b"\n") == 5
     assert chunks[-1].stamp == pytest.approx(1795488399.516)
+    assert (chunks[0].lines, chunks[0].stamp) == (b"", chunks[-1].stamp)  # what is still to come
     assert chunks[-1].gap == 0.0
     assert "since=1795488000" in "".join(engine.asked)
 
@@ -342,8 +343,9 @@ def test_from_now_on_the_first_chunk_says_where_now_is(engine: FakeEngine, docke
     engine.says["/containers/dovecot/logs"] = [DOVECOT[-126:], stream(DOVECOT + new)]
 
     log = docker.logs("dovecot")
+    accepted = next(log)
 
-    assert next(log).lines == b""
+    assert (accepted.lines, accepted.stamp) == (b"", 0.0)  # nothing older is to come
     assert next(log).lines == b"new\n"
 
 

@@ -74,7 +74,7 @@ class MailHost:
         if "follow" in self.faults:
             raise self.faults.pop("follow")
         self.dialled.wait()
-        yield Chunk(b"", follow.resume, 0.0)
+        yield Chunk(b"", follow.resume, max((chunk.stamp for chunk in self._log[at:] if chunk), default=0.0))
         while True:
             with self._said:
                 while self.up and at >= len(self._log):

@@ -233,9 +233,9 @@ def test_a_listing_of_a_host_that_is_ahead_shows_true_ages_and_freezes_the_hosts
     assert item.arrival == AT - 900
 
 
-def test_a_log_that_is_still_read_back_has_no_rates_yet_and_a_quiet_one_soon_has() -> None:
+def test_a_log_that_is_still_read_back_has_no_rates_until_the_newest_line_there_was_is_read() -> None:
     mta = postfix()
-    mta.feed(PostfixLog(Stamps(AT)).read(b""), Chunk(b"", "", 0.0), AT)
+    mta.feed(PostfixLog(Stamps(AT)).read(b""), Chunk(b"", "", AT - 2000), AT)
     mta.follows(AT + 0.1)
     assert mta.flow(FOLLOWED, {}, AT + 0.1).log_note == READING_BACK
 
@@ -243,8 +243,27 @@ def test_a_log_that_is_still_read_back_has_no_rates_yet_and_a_quiet_one_soon_has
     mta.follows(AT + 1.1)
     assert mta.flow(FOLLOWED, {}, AT + 1.1).log_note == READING_BACK
 
+    send(mta, AT - 2000, 1, AT + 1.2)  # the newest line there was, though it is old
+    mta.follows(AT + 1.3)
+    assert mta.flow(FOLLOWED, {}, AT + 1.3).log_note == ""
+
+
+def test_a_log_of_which_nothing_is_to_come_is_known_as_soon_as_it_is_followed() -> None:
+    mta = postfix()
+    mta.feed(PostfixLog(Stamps(AT)).read(b""), Chunk(b"", "", 0.0), AT)
+    mta.follows(AT + 0.1)
+
+    assert mta.flow(FOLLOWED, {}, AT + 0.1).log_note == ""
+
+
+def test_a_log_whose_newest_line_never_comes_is_known_when_it_is_quiet() -> None:
+    mta = postfix()
+    mta.feed(PostfixLog(Stamps(AT)).read(b""), Chunk(b"", "", AT), AT)
     mta.follows(AT + 3)
-    assert mta.flow(FOLLOWED, {}, AT + 3).log_note == ""
+    assert mta.flow(FOLLOWED, {}, AT + 3).log_note == READING_BACK
+
+    mta.follows(AT + 16)
+    assert mta.flow(FOLLOWED, {}, AT + 16).log_note == ""
 
 
 def test_evidence_changes_with_each_piece_of_the_log_each_listing_and_when_the_log_had_its_time() -> None:
