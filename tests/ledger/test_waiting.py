@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
@@ -152,6 +153,25 @@ def test_growth_before_a_second_listing_is_what_came_in_meanwhile() -> None:
     (cause,) = causes([*deferred("a.test", 7, age=30), *deferred("a.test", 9, age=4000)])
 
     assert cause.growth == 7
+
+
+def test_a_listing_that_broke_off_is_no_shrinking_and_no_later_one_is_held_against_it() -> None:
+    waiting = Waiting("mail1/postfix")
+    waiting.causes(listing([*deferred("a.test", 30)], AT), AT)
+    (cut,) = waiting.causes(replace(listing([*deferred("a.test", 10)], AT + 300), cut=True), AT + 300)
+    (whole,) = waiting.causes(listing([*deferred("a.test", 35)], AT + 600), AT + 600)
+
+    assert cut.growth == 0  # what came in meanwhile, as far as it is known
+    assert whole.growth == 5
+
+
+def test_a_clock_that_was_set_back_holds_nothing_against_the_future() -> None:
+    waiting = Waiting("mail1/postfix")
+    waiting.causes(listing([*deferred("a.test", 30)], AT), AT)
+    waiting.causes(listing([*deferred("a.test", 40)], AT - 7200), AT - 7200)
+    (cause,) = waiting.causes(listing([*deferred("a.test", 45)], AT - 6900), AT - 6900)
+
+    assert cause.growth == 5
 
 
 def test_what_shrinks_grows_negatively_and_sinks() -> None:
