@@ -54,6 +54,9 @@ async def test_a_pause_is_known_though_the_engine_says_nothing_of_it() -> None:
         mail.console.pause = mute  # type: ignore[method-assign]  # an engine that freezes before it says so
         await mail.press("p")
         await mail.shows("PAUSED")
+        mail.console.show(at=NOW + 1)  # was on its way already
+        await mail.shows("22:13:21")
+        assert "PAUSED" in mail.text
         await mail.press("p")
         assert "PAUSED" not in mail.text
         assert ("pause", False) in mail.console.asked
@@ -165,8 +168,12 @@ async def test_the_rows_of_an_engine_that_has_ended_stay_in_sight() -> None:
         mail.console.end(LinkLost("engine", "it ended", "start mailtop again"))
         await mail.shows("engine ended")
         mail.console.refuses = LinkLost("engine", "it ended", "start mailtop again")
+        asked = len(mail.console.asked)
         await mail.press("j")
         assert "▸      14" in mail.text
+        await mail.press("tab")
+        await mail.shows("asking")
+        assert len(mail.console.asked) == asked  # nobody is there to answer
 
 
 async def test_no_act_goes_to_an_engine_without_news() -> None:
