@@ -66,6 +66,11 @@ def _difference(planned: Identity, found: Identity) -> str:
 _WELL = frozenset((Fate.DONE, Fate.IN_DELIVERY, Fate.DELIVERED))
 
 
+def _last_line(said: Foreign) -> Foreign:
+    """A program's own summary: postsuper tells each id first."""
+    return Foreign(said.rpartition(b"\n")[2])
+
+
 def _unsaid(kept: tuple[Item, ...], outcomes: tuple[Outcome, ...]) -> str:
     """What the program did not say, but its work does."""
     if not kept:
@@ -219,7 +224,7 @@ class Executor:
             approval.dry_run,
             ok=not error and bool(kept) and all(outcome.fate in _WELL for outcome in outcomes),
             outcomes=(*dropped, *outcomes),
-            said=said,
+            said=_last_line(said),
             error=error or _unsaid(kept, outcomes),
             undo=undo,
             ended=ended,
