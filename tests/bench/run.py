@@ -71,8 +71,10 @@ def _of_queue(words: str) -> list[Figure]:
         what, ours, _, budget, _ = match.groups()
         unit = "MiB" if "MiB" in ours else "s CPU"
         number, limit = float(ours.removesuffix(" MiB")), float(budget.removesuffix(" MiB"))
-        held = (number, limit) if promised else (None, None)
-        found.append(Figure(f"queue: {what}", f"{number:g} {unit}", yardstick, *held, unit=unit))
+        figure = Figure(f"queue: {what}", f"{number:g} {unit}", yardstick, number, limit, unit=unit)
+        if not promised:
+            figure.ratio = figure.budget = None
+        found.append(figure)
     return found
 
 
