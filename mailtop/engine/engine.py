@@ -63,10 +63,11 @@ class Engine:
         self._playing = playing
         self._tape = tape
         self._read_only = read_only
-        self._watching = Watching(settings, sources, clock, driven=playing is not None)
+        self._new_watching = partial(Watching, settings, sources, clock, driven=playing is not None)
+        self._watching = self._new_watching()
         self._executor = Executor(
-            self._watching.linked,
-            self._watching.queued,
+            lambda name: self._watching.linked(name),
+            lambda name: self._watching.queued(name),
             audit,
             Receipts(audit, clock.now()),
             clock,
@@ -180,10 +181,17 @@ class Engine:
             self._changed.notify_all()
 
     async def _play(self, playing: Playing) -> None:
+        """Play the recording, and again from the beginning: with new books, for it is the same mail."""
+
         async def run(due: Due) -> None:
             await self._watching.watches[due.host].run(due.container, due.by)
 
-        await playing.play(run)
+        while True:
+            await playing.play(run)
+            await self._watching.close()
+            playing.rewind()
+            self._watching = self._new_watching()
+            self._watching.open()
 
     async def _tick(self) -> None:
         """A snapshot at each interval, or at once when something asks for one; while paused, one that says so."""

@@ -14,14 +14,20 @@ STEP = 0.1  # seconds between two moves of the recording's clock
 
 
 class Playing:
-    """Plays one recording at `speed`, again and again."""
+    """Plays one recording at `speed`; `rewind` begins anew."""
 
     def __init__(self, path: Path, speed: float) -> None:
         """Read the recording; raises UsageError where it is none."""
-        self.player = Player(Recording.read(path))
+        self._recording = Recording.read(path)
+        self.player = Player(self._recording)
         self.clock = DrivenClock(self.player.position)
         self.speed = speed
         self.paused = False
+
+    def rewind(self) -> None:
+        """Go back to the beginning. Sources of before are of no use any more."""
+        self.player = Player(self._recording)
+        self.clock.move(self.player.position)
 
     @property
     def ended(self) -> bool:
