@@ -12,7 +12,7 @@ from mailtop.ui.level import Level
 from mailtop.ui.table import Layout
 from mailtop.ui.view import Scene
 
-_RESTS = {"log": "from the log", "sample": "a sample"}
+_RESTS = {"log": "from the log", "sample": "a sample", "cut": "a listing that broke off"}
 
 
 def crumbs(trail: Sequence[Level], cells: int) -> Line:
@@ -29,7 +29,7 @@ def crumbs(trail: Sequence[Level], cells: int) -> Line:
         pieces.append((f" {count(level.rows.total)}", "text"))
     if level.page is not None and level.page.known in _RESTS:
         known = level.page.known
-        pieces.append((f"  {_RESTS[known]}", "warn" if known == "sample" else "dim"))
+        pieces.append((f"  {_RESTS[known]}", "dim" if known == "log" else "warn"))
     return beside(tuple(pieces), _state(level), cells)
 
 

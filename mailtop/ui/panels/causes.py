@@ -45,8 +45,12 @@ def footer(cause: Cause, now: float) -> Sequence[Line]:
 
 
 def detail(cause: Cause, now: float) -> Sequence[tuple[str, str]]:
-    """All that is known of a cause."""
+    """All that is known of a cause, and what it likely means."""
+    from mailtop.diagnose import diagnose  # when somebody asks: a start pays for what it shows
+
+    likely = diagnose(cause)
     return [
+        *([("likely", likely.line)] if likely is not None else []),
         ("reason", shown(cause.reason)),
         ("status", cause.code or NONE),
         ("next hop", _hop(cause)),
