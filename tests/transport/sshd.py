@@ -209,7 +209,8 @@ def _execute(channel: paramiko.Channel, command: str) -> None:
         status = process.wait()
     with contextlib.suppress(OSError, EOFError, paramiko.SSHException):
         channel.send_exit_status(status % 256)
-    channel.close()
+    with contextlib.suppress(OSError, EOFError, paramiko.SSHException):  # the client may be gone by now
+        channel.close()
     ways[2].join()
 
 
