@@ -195,10 +195,12 @@ async def drive(asking: Asking[Yields], link: Link, container: str, by: str) -> 
     An answer that takes long to read is read in a thread: a million queue lines would stop the loop for seconds.
     """
     said: Callable[[], Command | Engine] = partial(next, asking)
-    size = 0
+    size, reading = 0, False
     try:
         while True:
-            ask, result = await asyncio.to_thread(_heard, said) if size > LONG_READ else _heard(said)
+            reading = size > LONG_READ
+            ask, result = await asyncio.to_thread(_heard, said) if reading else _heard(said)
+            reading = False
             if ask is None:
                 (found,) = result
                 return cast(Yields, found)
@@ -210,7 +212,8 @@ async def drive(asking: Asking[Yields], link: Link, container: str, by: str) -> 
             else:
                 said, size = partial(asking.send, answer), len(answer.stdout)
     finally:
-        asking.close()
+        if not reading:  # cancelled meanwhile, the thread goes on to the next ask, which nobody will put
+            asking.close()
 
 
 def _heard(said: Callable[[], Command | Engine]) -> tuple[Command | Engine | None, tuple[Any, ...]]:

@@ -29,6 +29,7 @@ from mailtop.parse.reason import normalise
 
 BOUNCES = 3600.0  # seconds of bounces that count as a cause
 LATELY = 600.0
+DELAYS_KEPT = 5.0  # seconds
 UNDECIDED = 1300.0  # seconds: no delivery takes longer (smtp_data_done_timeout 600, twice, and a little)
 ACTING = 60.0  # seconds before an act's end in which what it touched may have left the queue
 SETTLED = 5.0  # seconds in which the log tells how a message left that a listing holds no more
@@ -80,6 +81,7 @@ class Mta:
         self._rates = Rates()
         self._causes: tuple[Cause, ...] = ()
         self._causes_at = (-1.0, -1)
+        self._known_delays: tuple[int, float, Mapping[Hop, Mapping[str, tuple[float, ...]]]] = (-1, 0.0, {})
 
     # what comes in
 
@@ -289,12 +291,20 @@ class Mta:
             note="; ".join(filter(None, (self.doubt, listed))),
         )
 
+    def _delays(self, theirs: float) -> Mapping[Hop, Mapping[str, tuple[float, ...]]]:
+        """First attempts' p95 by hop; looked up again when something came in, and as the window moves on."""
+        version, at, found = self._known_delays
+        if version != self.version or not 0.0 <= theirs - at < DELAYS_KEPT:
+            found = self.book.delays(theirs, 0.95)
+            self._known_delays = self.version, theirs, found
+        return found
+
     def flow(self, log: LogState | None, probes: Mapping[str, ProbeState], now: float, lost: str = "") -> Flow:
         """This Postfix's part of the hops. `lost`: why its host is not reached, empty while it is."""
         listed = probes.get("postfix_listing")
         why = self._log_lacks(log)
         theirs, book = self.theirs(now), self.book
-        delays = book.delays(theirs, 0.95)
+        delays = self._delays(theirs)
         rates = None if why else self._rates.at(now)
         hops = {
             hop: HopFlow(

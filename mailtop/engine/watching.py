@@ -35,6 +35,8 @@ from mailtop.probe.postfix_listing import PROBE as LISTING
 
 OLD_ANSWER = 10.0  # seconds; a recording that is played fast answers with what was true so long ago
 
+MEASURED = 10.0  # seconds between two entries of figures that rest
+
 Probes = Mapping[str, ProbeState]
 
 
@@ -55,6 +57,7 @@ class Watching:
         self._mtas: dict[str, Mta] = {}
         self._roles: dict[str, tuple[Role, ...]] = {}
         self._host_samples: dict[str, dict[str, tuple[Sample, ...]]] = {}
+        self._measured: dict[str, tuple[int, float]] = {}
         self._firing_since: dict[tuple[str, str], float] = {}
 
     def open(self) -> None:
@@ -176,9 +179,16 @@ class Watching:
                 mta = self._mtas[name]
                 if follower.state.health is Health.OK and watch.link.up:
                     mta.follows(now)
-                    self.store.put(name, counts(mta.book, mta.theirs(now)), now)
+                    self._measure(mta, now)
                 logs[name] = self._log(follower.state, mta, watch)
         return logs
+
+    def _measure(self, mta: Mta, now: float) -> None:
+        """Enter a book's figures into the series when they have moved, and now and then though they have not."""
+        version, at = self._measured.get(mta.target.name, (-1, 0.0))
+        if version != mta.version or not 0.0 <= now - at < MEASURED:
+            self.store.put(mta.target.name, counts(mta.book, mta.theirs(now)), now)
+            self._measured[mta.target.name] = mta.version, now
 
     def _log(self, state: LogState, mta: Mta, watch: Watch) -> LogState:
         unreadable = mta.book.totals["unreadable"] + state.unreadable
