@@ -102,11 +102,11 @@ def assert_all_gone(terminal: Terminal) -> None:
 
 def test_it_draws_the_overview_and_a_key_shows_the_queue(terminal: Terminal) -> None:
     with_engine(terminal)
-    assert not terminal.shows("causes")
+    assert not terminal.shows("narrow")
 
     terminal.press("2")
 
-    terminal.until_shown("causes")
+    terminal.until_shown("narrow")  # the Queue's own key
     terminal.until_shown("listed")
 
 
