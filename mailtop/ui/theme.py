@@ -6,11 +6,13 @@ import tomllib
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
+from typing import get_args
 
 from msgspec import Struct
 from rich.color import Color, ColorParseError
 from rich.style import Style
 
+from mailtop.config.shape import Colour
 from mailtop.model.errors import ConfigError
 
 COLOURS = (
@@ -19,7 +21,7 @@ COLOURS = (
 )
 """What a theme must name."""
 
-SITES = ("red", "orange", "yellow", "green", "cyan", "blue", "magenta", "grey")
+SITES = tuple(name for name in get_args(Colour) if name)
 """A platform's own colours, for the top line; a theme says how each looks."""
 
 _WEIGHT = {"title": "bold", "accent": "bold", "crit": "bold", "mark": "bold", "key": "bold", "site": "bold"}
