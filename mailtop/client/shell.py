@@ -207,7 +207,7 @@ class _Exchange:
                     self._feeder = threading.Thread(target=self._feed, args=(self._ask.stdin,), daemon=True)
                     self._feeder.start()
         except TimedOut as error:
-            raise TimedOut(self._ask.argv[0], f"no answer within {self._ask.timeout:g} s") from error
+            raise TimedOut(self._ask.argv[0], f"no answer within {round(self._ask.timeout, 1):g} s") from error
         cut = stdout.cut or stderr.cut
         return Answer(stdout.octets(), stderr.octets(), stdout.status, self._deadline.took(), cut)
 
@@ -256,5 +256,5 @@ def _in_time(answer: Answer, ask: Command | Put) -> Answer:
     """
     ended = answer.exit in _ENDED or (isinstance(ask, Command) and ask.pipe)
     if answer.took >= ask.timeout and ended and not answer.cut:
-        raise TimedOut(ask.argv[0], f"no answer within {ask.timeout:g} s; it was ended there")
+        raise TimedOut(ask.argv[0], f"no answer within {round(ask.timeout, 1):g} s; it was ended there")
     return answer
