@@ -1,0 +1,160 @@
+"""The ring of log lines: merged by time, bounded, filtered and searched, against a plain list of lines."""
+
+from __future__ import annotations
+
+from array import array
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mailtop.ledger.log_ring import LogRing
+from mailtop.model.errors import UsageError
+from mailtop.model.log import Level, LogPage, LogWindow
+
+START = 1_800_000_000.0
+ALL = LogWindow(back=1000)
+
+
+def texts(page: LogPage) -> list[str]:
+    return [line.text.decode() for line in page.lines]
+
+
+def filled() -> LogRing:
+    ring = LogRing()
+    ring.add("mail1/postfix", b"2027-01-15T08:00:01Z mail postfix/smtpd[1]: connect from a\n", START + 1)
+    ring.add(
+        "mail1/amavis", b"<5>(1) Passed CLEAN\n<3>(1) no scanner\n", START + 3, array("d", (START, START + 3)).tobytes()
+    )
+    ring.add(
+        "mail2/postfix",
+        b"2027-01-15T08:00:02Z m2 postfix/smtp[7]: 4TqX2m: status=sent\n"
+        b"2027-01-15T08:00:04Z m2 postfix/smtp[7]: warning: x\n",
+        START + 4,
+    )
+    return ring
+
+
+def test_logs_are_merged_by_time_whatever_order_they_came_in() -> None:
+    assert texts(filled().page("", ALL)) == [
+        *("(1) Passed CLEAN", "connect from a", "4TqX2m: status=sent", "(1) no scanner", "warning: x"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("where", "found"),
+    [
+        ("host:mail2", ["4TqX2m: status=sent", "warning: x"]),
+        ("!host:mail2 daemon:smtpd", ["connect from a"]),
+        ("daemon:amavis", ["(1) Passed CLEAN", "(1) no scanner"]),
+        ("level:error", ["(1) no scanner"]),
+        ("level:warning", ["(1) no scanner", "warning: x"]),
+        ("id:4TqX2m", ["4TqX2m: status=sent"]),
+        ("passed", ["(1) Passed CLEAN"]),
+        ("!passed !connect !warning", ["4TqX2m: status=sent", "(1) no scanner"]),
+        ("~stsnt", ["4TqX2m: status=sent"]),
+        ("SMTP", ["connect from a", "4TqX2m: status=sent", "warning: x"]),
+    ],
+)
+def test_a_filter_narrows_to_host_daemon_level_id_and_words(where: str, found: list[str]) -> None:
+    assert texts(filled().page(where, ALL)) == found
+
+
+def test_a_window_stands_where_its_anchor_is_and_says_whether_there_is_more() -> None:
+    ring = filled()
+    middle = ring.page("", ALL).lines[2]
+
+    page = ring.page("", LogWindow(middle.place, back=1, ahead=2))
+
+    assert texts(page) == ["connect from a", "4TqX2m: status=sent", "(1) no scanner"]
+    assert (page.more_before, page.more_after) == (True, True)
+    assert not ring.page("", LogWindow(middle.place, back=2, ahead=3)).more_before
+
+
+def test_the_next_error_and_the_line_before_that_holds_a_word_are_found() -> None:
+    ring = filled()
+    first = ring.page("", ALL).lines[0]
+
+    error = ring.page("", LogWindow(first.place, ahead=1, seek=1))
+    word = ring.page("", LogWindow(error.found, ahead=1, seek=-1, find="connect"))
+
+    assert texts(error) == ["(1) no scanner"]
+    assert texts(word) == ["connect from a"]
+    assert ring.page("", LogWindow(first.place, seek=-1)).found is None
+
+
+def test_a_noisy_log_pushes_out_its_own_lines_and_nobody_else_s() -> None:
+    ring = LogRing(room=300_000)
+    ring.add("mail1/dovecot", b"Nov 24 03:00:00 imap: Info: quiet\n", START)
+    for number in range(40):
+        ring.add("mail1/postfix", b"noise\n" * 2000, START + number)
+
+    page = ring.page("daemon:dovecot", ALL)
+
+    assert texts(page) == ["Info: quiet"]
+    assert page.held + page.dropped == 80_001
+    assert page.dropped > 0
+    assert page.held * 6 <= 300_000 + 34
+
+
+def test_a_clock_that_is_ahead_is_taken_out_of_the_lines_own_stamps() -> None:
+    ring = LogRing()
+    ring.add("mail1/postfix", b"2027-01-15T08:00:30Z mail postfix/qmgr[1]: x\n", START + 1, ahead=29.0)
+
+    assert [line.at for line in ring.page("", ALL).lines] == [START + 1]
+
+
+@pytest.mark.parametrize("where", ["level:loud", "host:", "id:"])
+def test_a_term_that_means_nothing_is_said_in_a_line(where: str) -> None:
+    with pytest.raises(UsageError):
+        LogRing().page(where, ALL)
+
+
+Pieces = st.lists(
+    st.tuples(
+        st.sampled_from(["a/x", "a/y", "b/x"]),
+        st.lists(
+            st.tuples(st.integers(0, 30), st.sampled_from([b"one", b"error: two", b"three"])), min_size=1, max_size=8
+        ),
+    ),
+    max_size=12,
+)
+
+
+@given(
+    pieces=Pieces,
+    at=st.integers(0, 60),
+    back=st.integers(0, 9),
+    ahead=st.integers(0, 9),
+    where=st.sampled_from(["", "e", "host:a", "!three"]),
+)
+def test_every_window_equals_that_of_a_sorted_list(
+    pieces: list[tuple[str, list[tuple[int, bytes]]]], at: int, back: int, ahead: int, where: str
+) -> None:
+    ring, number = LogRing(), 0
+    lines: list[tuple[float, int, str, str]] = []
+    for target, piece in pieces:
+        times = array("d", sorted(START + second for second, _ in piece))
+        ring.add(target, b"".join(text + b"\n" for _, text in piece), times[-1], times.tobytes())
+        for time, (_, text) in zip(times, piece, strict=True):
+            number += 1
+            lines.append((time, number, target, text.decode()))
+    kept = sorted(
+        line
+        for line in lines
+        if {"": True, "e": "e" in line[3], "host:a": line[2][0] == "a", "!three": line[3] != "three"}[where]
+    )
+    anchor = (START + at / 2, 0)
+    before = [line for line in kept if line[:2] < anchor]
+    after = [line for line in kept if line[:2] >= anchor]
+
+    page = ring.page(where, LogWindow(anchor, back, ahead))
+
+    assert [(line.at, line.number, line.target, line.text.decode()) for line in page.lines] == [
+        *(before[-back:] if back else []),
+        *after[:ahead],
+    ]
+    assert page.more_before == (len(before) > back)
+    assert page.more_after == (len(after) > ahead)
+    assert [(line.number) for line in ring.page(where, LogWindow(back=99)).lines] == [line[1] for line in kept]
+    assert all(line.level is Level.ERROR or line.text.find(b"error") < 0 for line in page.lines)
