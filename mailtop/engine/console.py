@@ -42,6 +42,12 @@ class Console(Protocol):
     async def pause(self, paused: bool) -> None:
         """Freeze what is shown; nothing is lost meanwhile."""
 
+    async def step(self, by: int) -> None:
+        """Pause a replay, and go so many frames (seconds with news) on, or back where negative.
+
+        A snapshot comes when it is there. Raises UsageError at either end, and where nothing is replayed.
+        """
+
     async def answer(self, question: str, text: str) -> None:
         """Answer a Question of the engine."""
 

@@ -15,6 +15,7 @@ from mailtop import __version__
 from mailtop.config import HostSettings, PlatformSettings, Settings
 from mailtop.engine import pages
 from mailtop.engine.audit import AuditLog, NoAudit
+from mailtop.engine.catching_up import catch_up
 from mailtop.engine.clock import Clock, SystemClock, within
 from mailtop.engine.executor import Executor
 from mailtop.engine.mta import Mta
@@ -76,6 +77,7 @@ class Engine:
         )
         self._interval = _pace(settings.interval)
         self._paused = False
+        self._unseen = False  # is there something to show, though it is paused?
         self._snapshot: Snapshot | None = None
         self._seq = 0
         self._changed = asyncio.Condition()
@@ -186,39 +188,55 @@ class Engine:
         async def run(due: Due) -> None:
             await self._watching.watches[due.host].run(due.container, due.by)
 
+        async def moved() -> None:
+            await catch_up(self._watching.watches.values(), playing.player)
+            self._picture()  # which nobody sees; but since when an alert fires, and the series, are known by it
+
         while True:
-            await playing.play(run)
+            await playing.play(run, moved, self._show)
             await self._watching.close()
             playing.rewind()
             self._watching = self._new_watching()
             self._watching.open()
+            await catch_up(self._watching.watches.values(), playing.player)
+
+    def _show(self) -> None:
+        """Give a snapshot now, paused or not."""
+        self._unseen = True
+        self._due.set()
 
     async def _tick(self) -> None:
         """A snapshot at each interval, or at once when something asks for one; while paused, one that says so."""
         while True:
             self._due.clear()
-            if not self._paused or self._snapshot is None or not self._snapshot.paused:
+            if self._unseen or not self._paused or self._snapshot is None or not self._snapshot.paused:
+                self._unseen = False
                 await self._publish()
             eager = self._seq <= FIRST_TICKS
             await within(self._due, min(self._interval, FIRST_PACE) if eager else self._interval)
 
-    async def _publish(self) -> None:
+    def _picture(self) -> Snapshot:
+        """What is known now, brought up to now."""
         now, executor = self._clock.now(), self._executor
         logs = self._watching.follow_on(now)
         if (evidence := self._watching.evidence) != self._evidence:
             self._evidence = evidence
             executor.receipts.settle(self._watching.decide, now)
         self._seq += 1
-        snapshot = replace(
+        return replace(
             self._watching.picture(self._seq, now, logs),
             receipts=executor.receipts.shown,
             interval=self._interval,
             read_only=bool(self._read_only),
             unlocked_until=executor.unlocked_until if executor.unlocked else 0.0,
             replay=self._playing.speed if self._playing is not None else 0.0,
+            played=self._playing.played if self._playing is not None else (0.0, 0.0),
             recording=self._tape is not None and not self._tape.failed,
             paused=self._paused,
         )
+
+    async def _publish(self) -> None:
+        snapshot = self._picture()
         async with self._changed:
             self._snapshot = snapshot
             self._changed.notify_all()
@@ -333,6 +351,13 @@ class Engine:
         if self._playing is not None:
             self._playing.paused = paused
         self._due.set()
+
+    async def step(self, by: int) -> None:
+        """See Console."""
+        if self._playing is None:
+            raise UsageError("step", "this is no recording", "[ and ] step through one: mailtop replay FILE")
+        self._playing.step(by)
+        self._paused = True
 
     async def answer(self, question: str, text: str) -> None:  # noqa: ARG002  (nothing asks yet)
         """See Console."""

@@ -20,6 +20,7 @@ Batch = TypeVar("Batch")
 GATHER = 0.1  # seconds of log that go into the book together: each piece costs as much again as 100 lines
 PIECE = 256 << 10  # bytes that wait for no more
 HAND_OVER_WITHIN = 60.0  # the loop takes a batch in microseconds; this only ends a thread whose loop is gone
+NOT_READ = "not read yet"
 CONNECTING = "connecting to the log"
 
 _log = logging.getLogger(__name__)
@@ -36,14 +37,17 @@ class Follower(Generic[Batch]):
         clock: Clock,
         parse: Callable[[Chunk], Batch],
         deliver: Callable[[Target, Batch, Chunk], None],
+        gather: float = GATHER,
     ) -> None:
+        """`gather`: seconds of log that go into the book together."""
         self.target = target
-        self.state = LogState(target.name, follow.source, Health.UNKNOWN, note="not read yet")
+        self.state = LogState(target.name, follow.source, Health.UNKNOWN, note=NOT_READ)
         self._follow = follow
         self._link = link
         self._clock = clock
         self._parse = parse
         self._deliver = deliver
+        self._gather = gather
         self._lines = 0
         self._unreadable = 0
         self._gap = self._gap_at = 0.0
@@ -100,7 +104,7 @@ class Follower(Generic[Batch]):
                         if not self._hand_over(gathered, loop, cancelled):
                             return
                     elif first:
-                        loop.call_soon_threadsafe(loop.call_later, GATHER, self._look, gathered, cancelled)
+                        loop.call_soon_threadsafe(loop.call_later, self._gather, self._look, gathered, cancelled)
             finally:
                 self._hand_over(gathered, loop, cancelled)
         except OSError as failure:
@@ -169,6 +173,11 @@ class Follower(Generic[Batch]):
             self.say(Health.OK, self._fault, chunk.stamp if lines else 0.0)
         finally:
             taken.set()
+
+    def behind(self, resume: str) -> bool:
+        """Is somebody reading, or about to, who has not come to this point yet? Nobody does between two tries."""
+        reading = self.state.health is Health.OK or self.state.note in (NOT_READ, CONNECTING)
+        return reading and bool(resume) and self._follow.resume != resume
 
     def say(self, health: Health, note: str, last_at: float = 0.0) -> None:
         """Tell the face how this log is."""

@@ -13,7 +13,7 @@ from mailtop.derive.firing import firing
 from mailtop.derive.hops import Flow, hop_states
 from mailtop.engine.budget import affordable
 from mailtop.engine.clock import Clock
-from mailtop.engine.follow import Follower
+from mailtop.engine.follow import GATHER, Follower
 from mailtop.engine.link import Link
 from mailtop.engine.mta import READING_BACK, Mta
 from mailtop.engine.skew import HostClock
@@ -133,7 +133,8 @@ class Watching:
             return parser.read(chunk.lines)
 
         since = 0 if self._driven else int(now) - self._settings.history
-        return Follower(target, Follow("docker", since=max(1, since)), link, self._clock, parse, self._take_log)
+        gather = 0.0 if self._driven else GATHER
+        return Follower(target, Follow("docker", since=max(1, since)), link, self._clock, parse, self._take_log, gather)
 
     def _take_log(self, target: Target, batch: Batch, chunk: Chunk) -> None:
         self._mtas[target.name].feed(batch, chunk, self._clock.now())

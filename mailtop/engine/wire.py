@@ -245,6 +245,10 @@ class RemoteConsole:
         """See Console."""
         await self._call("pause", paused)
 
+    async def step(self, by: int) -> None:
+        """See Console."""
+        await self._call("step", by)
+
     async def answer(self, question: str, text: str) -> None:
         """See Console."""
         await self._call("answer", question, text)

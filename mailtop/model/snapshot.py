@@ -180,7 +180,8 @@ class Snapshot(Struct, frozen=True):
     """The whole platform at one moment.
 
     `versions` maps a page kind (`causes`, `shape`, `messages`) to a number that grows when its content changed.
-    `unlocked_until`: 0.0 in OBSERVE. `read_only` cannot be unlocked. `replay`: the speed factor, 0.0 live.
+    `unlocked_until`: 0.0 in OBSERVE. `read_only` cannot be unlocked.
+    `replay`: the speed factor, 0.0 live; `played`: how many seconds of the recording, of how many.
     `vip` and `writes`: which host holds the VIP, and where the database is writable; empty while nobody knows.
     """
 
@@ -202,6 +203,7 @@ class Snapshot(Struct, frozen=True):
     read_only: bool = False
     unlocked_until: float = 0.0
     replay: float = 0.0
+    played: tuple[float, float] = (0.0, 0.0)
     recording: bool = False
     paused: bool = False
     vip: str = ""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from math import ceil
 from threading import Condition
 from typing import NamedTuple
 
@@ -38,6 +39,7 @@ class Player:
         self.commands: dict[tuple[str, str, str], list[Answered]] = {}  # whoever asked
         self.logs: dict[tuple[str, str, str], list[Logged | LogEnded]] = {}
         self.read: dict[tuple[str, str, str], int] = {}  # how much of each log was handed out
+        self.frames = sorted({float(ceil(entry.at)) for entry in recording.entries})  # whole seconds that had news
         for entry in recording.entries:
             if isinstance(entry, LinkChanged):
                 self.links.setdefault(entry.host, []).append(entry)
@@ -69,6 +71,12 @@ class Player:
             self.position = max(self.position, to)
             self.moved.notify_all()
         return list(due)
+
+    def reached(self, host: str, container: str, source: str) -> str:
+        """The resume point up to which a log can be read by now; empty where there is nothing to read yet."""
+        known = self.logs.get((host, container, source), [])
+        reached = bisect_right(known, self.position, key=lambda entry: entry.at)
+        return next((entry.chunk.resume for entry in reversed(known[:reached]) if isinstance(entry, Logged)), "")
 
     def link(self, host: str) -> LinkChanged | None:
         """The host's connection at this moment; None before its first entry."""

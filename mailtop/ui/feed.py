@@ -71,6 +71,8 @@ class Feed:
         self._heard = self._monotonic()
         if self._pauses is None and snapshot.paused is not self.paused:
             self._paused_at = self._heard if snapshot.paused else None
+        if self._scene is not None and snapshot.at < self._scene.snapshot.at:  # a replay that went back
+            self._rates.clear()
         for hop in snapshot.hops:
             self._rates.setdefault(hop.hop, deque(maxlen=_HISTORY)).append(hop.rate.value)
         read_only = self._read_only or snapshot.read_only

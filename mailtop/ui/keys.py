@@ -45,6 +45,8 @@ FRAME = (
     Bound("command", ":", "go", "type a command; tab completes", "do_command"),
     Bound("palette", "ctrl+p", "", "all commands", "do_palette"),
     Bound("pause", "p", "", "pause what is shown; nothing is lost meanwhile", "order_pause"),
+    Bound("step.back", "[", "", "in a replay: pause, and one second with news back", "order_step", argument="-1"),
+    Bound("step.on", "]", "", "in a replay: pause, and on to the next second with news", "order_step", argument="1"),
     Bound("slower", "-", "", "longer interval", "order_slower"),
     Bound("faster", "+", "", "shorter interval", "order_faster", ("=",)),
     Bound("refresh", "r", "", "ask now", "order_refresh"),

@@ -41,6 +41,16 @@ class Orders:
         """Freeze what is shown, or go on."""
         self._pause(not self._feed.paused)
 
+    def order_step(self, by: str) -> None:
+        """Pause a replay, and go to another moment of it; further back takes as long as playing it again silently."""
+        scene = self._feed.scene
+        if scene is None or not scene.snapshot.replay:
+            self._say("this is no replay: [ and ] step through a recording", Health.WARN)
+            return
+        if not self._feed.paused:
+            self._feed.pause(True)
+        self.ask(self._console.step(int(by)))
+
     def order_slower(self) -> None:
         """The next longer interval."""
         pace = self._pace()

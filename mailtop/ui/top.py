@@ -84,7 +84,12 @@ def _mode(scene: Scene) -> Line:
 
 
 def _paused(scene: Scene) -> Line:
-    return () if scene.paused is None else ((" ", "text+bar"), (f" PAUSED {whole(scene.paused)} ", "site:orange"))
+    """For how long; in a replay, where one steps, at which second of how many."""
+    if scene.paused is None:
+        return ()
+    played, length = scene.snapshot.played
+    where = f"{played:.0f}/{length:.0f} s" if length else whole(scene.paused)
+    return ((" ", "text+bar"), (f" PAUSED {where} ", "site:orange"))
 
 
 def _carriers(snapshot: Snapshot) -> Line:

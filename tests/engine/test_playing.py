@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+from bisect import bisect_right
 from collections.abc import AsyncIterator, Callable
 from importlib.resources import files
 
 import pytest
 
 from mailtop.config import Settings
+from mailtop.engine.audit import NoAudit
 from mailtop.engine.engine import Engine
 from mailtop.engine.process import Setup
-from mailtop.model.errors import Refused
+from mailtop.model.errors import Refused, UsageError
 from mailtop.model.operation import Selection
 from mailtop.model.snapshot import Link, PageAsk, Snapshot
 
@@ -60,3 +62,56 @@ async def test_it_begins_anew_at_its_end_with_new_books(demo: Engine) -> None:
     again = await until(demo, lambda snapshot: snapshot.at < first.at and bool(snapshot.logs))
 
     assert again.logs[0].lines < first.logs[0].lines
+
+
+async def paused_at_start(engine: Engine) -> Snapshot:
+    await until(engine, lambda snapshot: any(queue.listed for queue in snapshot.queues))
+    await engine.pause(True)
+    return await until(engine, lambda snapshot: snapshot.paused)
+
+
+async def stepped(engine: Engine, by: int) -> Snapshot:
+    """Step, and wait for the snapshot of the moment that it goes to."""
+    await engine.step(by)
+    assert engine._playing is not None
+    to = engine._playing.to
+    return await until(engine, lambda snapshot: snapshot.at == to)
+
+
+async def test_steps_go_to_the_next_second_with_news_and_back_to_the_one_before(demo: Engine) -> None:
+    await paused_at_start(demo)
+    start = await stepped(demo, -1)  # by its own seconds, which a play at such a speed leaps over
+
+    on = [await stepped(demo, 1) for _ in range(5)]
+    back = [await stepped(demo, -1) for _ in range(4)]
+
+    assert start.at < on[0].at < on[1].at < on[2].at < on[3].at < on[4].at
+    assert [one.at for one in back] == [one.at for one in reversed(on[:-1])]
+    assert all(one.paused for one in on + back)
+    assert [told(one) for one in back] == [told(one) for one in reversed(on[:-1])]
+
+
+def told(snapshot: Snapshot) -> object:
+    """What a recording proves at a moment: log lines read, links, and what every queue holds."""
+    return (
+        [(log.target, log.health, log.lines) for log in snapshot.logs],
+        [(host.name, host.link) for host in snapshot.hosts],
+        [(queue.target, [(name, reading.value) for name, reading in queue.counts]) for queue in snapshot.queues],
+    )
+
+
+async def test_a_step_at_either_end_is_refused_and_a_live_platform_has_none(demo: Engine) -> None:
+    await paused_at_start(demo)
+    playing = demo._playing
+    assert playing is not None
+
+    with pytest.raises(UsageError, match="beginning"):
+        await demo.step(-1000)
+    frames = playing.player.frames
+    end = await stepped(demo, len(frames) - bisect_right(frames, playing.player.position))
+    assert end.played[0] == pytest.approx(end.played[1])
+    with pytest.raises(UsageError, match="end"):
+        await demo.step(1)
+    live = Engine(Settings(), {}, playing.clock, operator="ann", audit=NoAudit())
+    with pytest.raises(UsageError, match="no recording"):
+        await live.step(1)

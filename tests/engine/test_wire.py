@@ -83,6 +83,9 @@ class Still:
     async def pause(self, paused: bool) -> None:
         self.asked.append(("pause", paused))
 
+    async def step(self, by: int) -> None:
+        self.asked.append(("step", by))
+
     async def answer(self, question: str, text: str) -> None:
         self.asked.append(("answer", question, text))
 
@@ -118,11 +121,12 @@ async def test_every_method_carries_its_values_there_and_back(wired: tuple[Still
     await console.refresh("mail1/postfix", "listing")
     await console.interval(2.0)
     await console.pause(True)
+    await console.step(-1)
     await console.answer("q1", "secret")
 
     assert still.asked == [
         ("queue.hold", selection), ("unlock", 900.0), ("refresh", "mail1/postfix", "listing"),
-        ("interval", 2.0), ("pause", True), ("answer", "q1", "secret"),
+        ("interval", 2.0), ("pause", True), ("step", -1), ("answer", "q1", "secret"),
     ]  # fmt: skip
 
 

@@ -104,6 +104,10 @@ class StillConsole:
         self.asked.append(("pause", paused))
         self.show(paused=paused)
 
+    async def step(self, by: int) -> None:
+        self.asked.append(("step", by))
+        self.show(paused=True)
+
     async def answer(self, question: str, text: str) -> None:
         self.asked.append(("answer", question, text))
 

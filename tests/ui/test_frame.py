@@ -153,6 +153,22 @@ async def test_the_pace_and_the_pause_are_the_engines() -> None:
         assert ("pause", True) in mail.console.asked
 
 
+async def test_brackets_step_through_a_replay_and_the_top_line_says_where() -> None:
+    async with driven(replace(broken(), replay=8.0, played=(83.0, 200.0))) as mail:
+        await mail.press("]", "[")
+        await mail.shows("PAUSED 83/200 s")
+        assert mail.console.asked[-2:] == [("step", 1), ("step", -1)]
+        assert "▶ ×8" in mail.line("PAUSED")
+
+
+async def test_brackets_mean_nothing_live() -> None:
+    async with driven(broken()) as mail:
+        await mail.press("]")
+        await mail.shows("this is no replay")
+        assert "PAUSED" not in mail.text
+        assert not any(asked[0] == "step" for asked in mail.console.asked if isinstance(asked, tuple))
+
+
 async def test_a_question_opens_by_itself_only_while_nobody_does_anything() -> None:
     asked = replace(broken(), questions=(Question("k1", "mail1", "Passphrase for key ann:"),))
     async with driven(asked) as mail:
