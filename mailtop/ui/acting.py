@@ -16,7 +16,7 @@ from mailtop.model.snapshot import Health
 from mailtop.ui.figures import count
 from mailtop.ui.meaning import Meant
 from mailtop.ui.messages import OpenSheet, PlanUndo, Say
-from mailtop.ui.outcome import summary
+from mailtop.ui.outcome import summary, undoable
 from mailtop.ui.sheets import preview as previews
 from mailtop.ui.sheets import receipt as receipts
 from mailtop.ui.sheets.choice import Choice, Option
@@ -74,7 +74,7 @@ class Acting:
 
     def choose_undo(self, taken: Sequence[Receipt]) -> None:
         """Offer what can be taken back."""
-        back = [r for r in taken if r.undo and r.count(Fate.DONE) and not r.dry_run and not r.undone]
+        back = [receipt for receipt in taken if undoable(receipt)]
         options = [
             Option(
                 f"{r.action.rpartition('.')[2]} on {r.target}",

@@ -19,3 +19,8 @@ def grade(receipt: Receipt) -> Health:
     if receipt.ok and not receipt.error and not receipt.count(*_NOT_DONE):
         return Health.OK
     return Health.WARN if receipt.ok or receipt.count(Fate.DONE, Fate.IN_DELIVERY) else Health.CRIT
+
+
+def undoable(receipt: Receipt) -> bool:
+    """Is there something that an undo would take back?"""
+    return bool(receipt.undo and receipt.count(Fate.DONE)) and not receipt.dry_run and not receipt.undone

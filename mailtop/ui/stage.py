@@ -237,7 +237,8 @@ class Stage(App[int], inherit_bindings=False):
         frame = [self._keys.find(self._here.name, bound.key) or bound for bound in FRAME if bound.label]
         hints = [bound for bound in self._table() if bound.id not in {other.id for other in FRAME}]
         if self._sheets:
-            return key_line((), "", hints, (), cells)
+            useless = self._sheets[-1].useless
+            return key_line((), "", [bound for bound in hints if bound.id not in useless], (), cells)
         return key_line(self._screens, self._here.name, hints, frame, cells)
 
     def _hush(self) -> None:

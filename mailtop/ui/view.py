@@ -179,6 +179,9 @@ class Sheet(Protocol):
     def title(self) -> str: ...
     @property
     def wide(self) -> int: ...
+    @property
+    def useless(self) -> frozenset[str]:
+        """Ids of its keys that would lead to nothing now: they are not offered."""
 
     def draw(self, scene: Scene, size: Size) -> list[Line]:
         """Return its lines, at most `size.rows` of `size.cells`."""

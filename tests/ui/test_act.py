@@ -6,21 +6,31 @@ from msgspec.structs import replace
 
 from mailtop.model.errors import Refused
 from mailtop.model.mail import QueueId
-from mailtop.model.operation import Approval, Danger, Fate, Outcome, Selection
+from mailtop.model.operation import Approval, Danger, Fate, Outcome, Receipt, Selection
 from mailtop.model.snapshot import Health
 from mailtop.model.text import Foreign
 from mailtop.ui.outcome import grade, summary
-from tests.ui.driving import driven
+from tests.ui.driving import Driver, driven
 from tests.ui.sites import NOW, broken, hold_preview, receipt, well
+
+
+async def at_the_causes(mail: Driver) -> None:
+    """Go to the Queue, where the cursor is on the leading cause."""
+    await mail.press("2")
+    await mail.shows("▸     410")
+
+
+async def previewed(mail: Driver, key: str = "H", says: str = "Hold 398 messages on mail1/postfix") -> None:
+    """Have an act on the leading cause previewed, for longer than keys are ignored."""
+    await at_the_causes(mail)
+    await mail.press(key)
+    await mail.shows(says)
+    mail.later(1)
 
 
 async def test_two_hundred_mails_of_one_cause_are_held_in_three_keys_and_one_approval() -> None:
     async with driven(broken()) as mail:
-        await mail.press("2")
-        await mail.shows("▸     410")
-        await mail.press("H")
-        await mail.shows("Hold 398 messages on mail1/postfix")
-        mail.later(1)
+        await previewed(mail)
         await mail.press("A")
         await mail.shows("Receipt")
 
@@ -30,8 +40,7 @@ async def test_two_hundred_mails_of_one_cause_are_held_in_three_keys_and_one_app
 
 async def test_observe_refuses_a_short_way_and_says_what_unlocks() -> None:
     async with driven(well()) as mail:
-        await mail.press("2")
-        await mail.shows("▸     410")
+        await at_the_causes(mail)
         await mail.press("H")
         await mail.shows("OBSERVE: `:operate` unlocks")
 
@@ -42,8 +51,7 @@ async def test_operate_is_typed_and_then_the_short_way_works() -> None:
     async with driven(well()) as mail:
         await mail.press(":", *"operate", "enter")
         await mail.shows("OPERATE 15 m")
-        await mail.press("2")
-        await mail.shows("▸     410")
+        await at_the_causes(mail)
         await mail.press("H")
         await mail.shows("postsuper -h -")
 
@@ -61,8 +69,7 @@ async def test_read_only_binds_no_act_and_cannot_be_unlocked() -> None:
 
 async def test_a_replay_offers_no_act_and_says_why() -> None:
     async with driven(replace(broken(), read_only=True, replay=1.0)) as mail:
-        await mail.press("2")
-        await mail.shows("▸     410")
+        await at_the_causes(mail)
         assert "hold" not in mail.text.splitlines()[-1]
         assert "acts" not in mail.text.splitlines()[-1]
         for key in ("a", "H"):
@@ -81,8 +88,7 @@ async def test_a_replay_offers_no_act_and_says_why() -> None:
 
 async def test_keys_are_not_heard_until_the_preview_has_been_there_for_half_a_second() -> None:
     async with driven(broken()) as mail:
-        await mail.press("2")
-        await mail.shows("▸     410")
+        await at_the_causes(mail)
         await mail.press("H", "A", "enter", "q", "A")
         await mail.shows("Hold 398 messages")
         mail.later(0.49)
@@ -96,11 +102,7 @@ async def test_keys_are_not_heard_until_the_preview_has_been_there_for_half_a_se
 
 async def test_cancel_has_focus_so_enter_sends_nothing() -> None:
     async with driven(broken()) as mail:
-        await mail.press("2")
-        await mail.shows("▸     410")
-        await mail.press("H")
-        await mail.shows("[ Cancel ]")
-        mail.later(1)
+        await previewed(mail, says="[ Cancel ]")
         await mail.press("enter")
 
         assert "Hold 398 messages" not in mail.text
@@ -110,11 +112,7 @@ async def test_cancel_has_focus_so_enter_sends_nothing() -> None:
 async def test_what_sends_mail_must_be_typed_and_a_wrong_count_approves_nothing() -> None:
     async with driven(broken()) as mail:
         mail.console.previews = (hold_preview(Danger.SENDS, typed="398"),)
-        await mail.press("2")
-        await mail.shows("▸     410")
-        await mail.press("U")
-        await mail.shows("type 398 to approve")
-        mail.later(1)
+        await previewed(mail, "U", says="type 398 to approve")
         await mail.press("A", *"397", "enter")
         await mail.shows("397 is not 398: not approved")
         assert not any(isinstance(asked, Approval) for asked in mail.console.asked)
@@ -127,8 +125,7 @@ async def test_what_sends_mail_must_be_typed_and_a_wrong_count_approves_nothing(
 async def test_a_dry_run_needs_no_unlocking() -> None:
     async with driven(well()) as mail:
         mail.console.receipt = receipt(open_=False, dry_run=True)
-        await mail.press("2")
-        await mail.shows("▸     410")
+        await at_the_causes(mail)
         await mail.press("a")
         await mail.shows("Acts on this cause")
         await mail.press("H")
@@ -144,8 +141,7 @@ async def test_a_dry_run_needs_no_unlocking() -> None:
 
 async def test_the_menu_shows_every_act_with_its_danger() -> None:
     async with driven(broken()) as mail:
-        await mail.press("2")
-        await mail.shows("▸     410")
+        await at_the_causes(mail)
         await mail.press("a")
         await mail.shows("Acts on this cause")
 
@@ -158,11 +154,7 @@ async def test_the_menu_shows_every_act_with_its_danger() -> None:
 async def test_several_hosts_are_several_plans_one_after_another() -> None:
     async with driven(broken()) as mail:
         mail.console.previews = (hold_preview(), hold_preview(plan="p2", target="mail2/postfix"))
-        await mail.press("2")
-        await mail.shows("▸     410")
-        await mail.press("H")
-        await mail.shows("mail1/postfix   plan 1 of 2")
-        mail.later(1)
+        await previewed(mail, says="mail1/postfix   plan 1 of 2")
         await mail.press("A")
         await mail.shows("Receipt")
         await mail.press("q")
@@ -172,11 +164,7 @@ async def test_several_hosts_are_several_plans_one_after_another() -> None:
 async def test_cancelling_one_plan_drops_those_that_wait() -> None:
     async with driven(broken()) as mail:
         mail.console.previews = (hold_preview(), hold_preview(plan="p2", target="mail2/postfix"))
-        await mail.press("2")
-        await mail.shows("▸     410")
-        await mail.press("H")
-        await mail.shows("plan 1 of 2")
-        mail.later(1)
+        await previewed(mail, says="plan 1 of 2")
         await mail.press("escape")
         await mail.shows("cancelled, and 1 more with it; nothing was sent")
 
@@ -184,11 +172,7 @@ async def test_cancelling_one_plan_drops_those_that_wait() -> None:
 async def test_the_screen_goes_on_behind_a_running_act_and_quitting_asks() -> None:
     async with driven(broken()) as mail:
         mail.console.gate.clear()
-        await mail.press("2")
-        await mail.shows("▸     410")
-        await mail.press("H")
-        await mail.shows("Hold 398")
-        mail.later(1)
+        await previewed(mail)
         await mail.press("A")
         await mail.shows("reading back what became of it")
         mail.console.show(at=NOW + 5)
@@ -203,11 +187,7 @@ async def test_the_screen_goes_on_behind_a_running_act_and_quitting_asks() -> No
 async def test_an_open_receipt_follows_what_the_log_decides() -> None:
     async with driven(broken()) as mail:
         mail.console.show(receipts=(receipt(),))
-        await mail.press("2")
-        await mail.shows("▸     410")
-        await mail.press("H")
-        await mail.shows("Hold 398")
-        mail.later(1)
+        await previewed(mail)
         await mail.press("A")
         await mail.shows("12  in delivery, the log decides")
         mail.console.show(receipts=(receipt(open_=False),))
@@ -221,11 +201,7 @@ async def test_what_was_done_in_part_is_never_drawn_as_done() -> None:
     partial = receipt(open_=False, ok=False, outcomes=(one,), fates=fates)
     async with driven(broken()) as mail:
         mail.console.receipt = partial
-        await mail.press("2")
-        await mail.shows("▸     410")
-        await mail.press("H")
-        await mail.shows("Hold 398")
-        mail.later(1)
+        await previewed(mail)
         await mail.press("A")
         await mail.shows("▲ done in part")
         assert "390  done" in mail.text
@@ -244,6 +220,26 @@ def test_a_receipt_is_well_only_when_every_message_is_done() -> None:
     assert graded((Fate.DONE, 386), (Fate.UNKNOWN, 12), ok=False) is Health.WARN
     assert graded((Fate.REFUSED, 398), ok=False) is Health.CRIT
     assert summary(receipt(outcomes=(), fates=((Fate.DONE, 395), (Fate.GONE, 3)))) == "395 done, 3 gone"
+
+
+async def test_a_receipt_offers_its_undo_only_where_there_is_something_to_take_back() -> None:
+    async def foot_of(done: Receipt) -> str:
+        async with driven(broken()) as mail:
+            mail.console.receipt = done
+            await previewed(mail)
+            await mail.press("A")
+            await mail.shows("╭─ Receipt")
+            foot = mail.text.splitlines()[-1]
+            assert "close" in foot
+            await mail.press("Z")
+            assert (("undo", "r1") in mail.console.asked) is ("undo" in foot)
+            return foot
+
+    assert " Z undo" in await foot_of(receipt(open_=False))
+    assert "undo" not in await foot_of(receipt(open_=False, undo=""))  # a release: nothing calls mail back
+    assert "undo" not in await foot_of(receipt(open_=False, undone=True))
+    assert "undo" not in await foot_of(receipt(open_=False, dry_run=True))
+    assert "undo" not in await foot_of(receipt(open_=False, outcomes=(), fates=((Fate.GONE, 398),)))
 
 
 async def test_what_was_done_in_part_can_be_taken_back() -> None:
@@ -271,22 +267,14 @@ async def test_undo_lists_what_can_be_taken_back_and_leads_to_its_preview() -> N
 async def test_an_act_that_is_refused_says_why_and_the_preview_stays() -> None:
     async with driven(broken()) as mail:
         mail.console.receipt = Refused("mail1/postfix", "the container is another one now", "plan again")
-        await mail.press("2")
-        await mail.shows("▸     410")
-        await mail.press("H")
-        await mail.shows("Hold 398")
-        mail.later(1)
+        await previewed(mail)
         await mail.press("A")
         await mail.shows("mail1/postfix: the container is another one now; plan again")
 
 
 async def test_y_copies_the_command_and_approves_nothing() -> None:
     async with driven(broken()) as mail:
-        await mail.press("2")
-        await mail.shows("▸     410")
-        await mail.press("H")
-        await mail.shows("Hold 398")
-        mail.later(1)
+        await previewed(mail)
         await mail.press("y")
         await mail.shows("copied the command")
 

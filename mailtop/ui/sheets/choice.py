@@ -30,6 +30,7 @@ class Choice:
     """Options under a title; `chosen` gets the value of one, and the sheet goes."""
 
     place: ClassVar[str] = "choice"
+    useless: ClassVar[frozenset[str]] = frozenset()
 
     def __init__(
         self, title: str, options: Sequence[Option], chosen: Callable[[Any], object], post: Post, foot: str = ""

@@ -35,6 +35,7 @@ class Sheet:
 
     place: ClassVar[str] = "preview"
     wide: ClassVar[int] = 78
+    useless: ClassVar[frozenset[str]] = frozenset()
 
     def __init__(
         self,

@@ -11,7 +11,7 @@ from mailtop.ui.figures import SIGNS, clock, count
 from mailtop.ui.ink import BLANK, Line, plain, text
 from mailtop.ui.keys import SHEET, Bound
 from mailtop.ui.messages import CloseSheet, Copy, PlanUndo
-from mailtop.ui.outcome import grade
+from mailtop.ui.outcome import grade, undoable
 from mailtop.ui.view import Post, Scene, Size
 
 KEYS = (
@@ -53,6 +53,11 @@ class Sheet:
         self._top = max(0, min(self._top, len(lines) - size.rows))
         return lines[self._top : self._top + size.rows]
 
+    @property
+    def useless(self) -> frozenset[str]:
+        """No undo where there is none, or nothing for it to take back."""
+        return frozenset() if undoable(self.receipt) else frozenset(("receipt.undo",))
+
     def typed(self, key: str, character: str | None) -> bool:  # noqa: ARG002 - a sheet's shape
         """Nothing is typed here."""
         return False
@@ -63,7 +68,7 @@ class Sheet:
 
     def undo(self) -> None:
         """To the preview of what takes it back, where there is one."""
-        if self.receipt.undo and not self.receipt.dry_run and not self.receipt.undone:
+        if undoable(self.receipt):
             self._post(PlanUndo(self.receipt))
 
     def copy(self) -> None:
@@ -118,11 +123,7 @@ class Sheet:
             return [text("nothing to take back", "dim")]
         if receipt.undone:
             return [text("taken back", "dim")]
-        if receipt.undo:
-            return [
-                (
-                    ("Z", "key"),
-                    (f" or :undo takes it back by {receipt.undo.rpartition('.')[2]}, after its own preview", "dim"),
-                )
-            ]
-        return [text("nothing takes it back", "dim")]
+        if undoable(receipt):
+            by = receipt.undo.rpartition(".")[2]
+            return [(("Z", "key"), (f" or :undo takes it back by {by}, after its own preview", "dim"))]
+        return [text("nothing to take back" if receipt.undo else "nothing takes it back", "dim")]

@@ -20,6 +20,7 @@ class Words:
     """Lines under a title, scrolled where they are too many."""
 
     place: ClassVar[str] = "words"
+    useless: ClassVar[frozenset[str]] = frozenset()
 
     def __init__(self, title: str, lines: Sequence[Line], wide: int = 76, post: Post | None = None) -> None:
         self.title = title
