@@ -6,6 +6,7 @@ from enum import StrEnum
 
 from msgspec import Struct
 
+from mailtop.model.log import LogPage, LogWindow
 from mailtop.model.mail import QueueEntry
 from mailtop.model.operation import Receipt
 from mailtop.model.text import Foreign
@@ -215,9 +216,9 @@ class Snapshot(Struct, frozen=True):
 class PageAsk(Struct, frozen=True):
     """A window on something too long for a snapshot.
 
-    `kind`: `causes`, `shape` or `messages`. `where`: a filter as typed (`sender:ann`, plain text, `!` not, `~` fuzzy).
+    `kind`: `causes`, `shape`, `messages` or `logs`. `where`: a filter as typed (`sender:ann`, words, `!` not, `~` fuzzy).
     `cause` and `domain` narrow to one cause's messages, or one recipient domain's to the letter (None: any). `sort`: a
-    column's name; `-` before it turns it round; empty = the kind's own order.
+    column's name; `-` before it turns it round; empty = the kind's own order. `window`: which log lines, for `logs`.
     """
 
     kind: str
@@ -228,6 +229,7 @@ class PageAsk(Struct, frozen=True):
     sort: str = ""
     offset: int = 0
     limit: int = 200
+    window: LogWindow | None = None
 
 
 class Cause(Struct, frozen=True):
@@ -270,7 +272,7 @@ AGES = (5, 10, 20, 40, 80, 160, 320, 640, 1280)
 
 
 class Page(Struct, frozen=True):
-    """One window. Exactly one of the row tuples is filled; `total` counts all that match, `at` when it was true.
+    """One window: rows of one kind, or the log. `total` counts all that match, `at` when it was true.
 
     `known` says what the rows rest on: `listing`, `cut` (one that broke off), `log` (the shadow queue) or `sample`.
     `unknown` says why rows are missing, or may be; without it, no rows means no mail.
@@ -285,6 +287,7 @@ class Page(Struct, frozen=True):
     causes: tuple[Cause, ...] = ()
     shapes: tuple[Shape, ...] = ()
     messages: tuple[QueueEntry, ...] = ()
+    log: LogPage | None = None
 
 
 class Series(Struct, frozen=True):

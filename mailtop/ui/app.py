@@ -9,7 +9,7 @@ from mailtop.model.snapshot import Health
 from mailtop.ui import messages
 from mailtop.ui.commands import FIXED, Command, complete, parse
 from mailtop.ui.helping import help_lines
-from mailtop.ui.output import write_lines, write_rows
+from mailtop.ui.output import write_lines, write_log, write_rows
 from mailtop.ui.prompt import Prompt
 from mailtop.ui.sheets import preview, receipt
 from mailtop.ui.sheets.choice import Choice, Option
@@ -196,6 +196,10 @@ class MailtopApp(Stage, inherit_bindings=False):
         name = message.path.rpartition("/")[2]
         if message.ask is None:
             number = await write_lines(message.path, message.lines)
+        elif message.ask.kind == "logs":
+            number = await write_log(
+                message.path, self._engine, message.ask, lambda at, of: self.say(f"{name}: {at} of {of} lines")
+            )
         else:
             progress = lambda at, of: self.say(f"{name}: {at} of {of} rows")  # noqa: E731
             number, missing = await write_rows(message.path, self._engine, message.ask, progress)

@@ -12,8 +12,10 @@ from msgspec.structs import fields, replace
 
 from mailtop.engine.console import Console
 from mailtop.model.errors import UsageError
+from mailtop.model.log import LogWindow
 from mailtop.model.snapshot import PageAsk
 from mailtop.model.text import Foreign, shown
+from mailtop.ui.loglines import words
 
 _PAGE = 1000
 
@@ -48,6 +50,24 @@ async def write_rows(
         offset += len(rows)
         progress(offset, total)
     return offset, missing
+
+
+async def write_log(path: str, console: Console, ask: PageAsk, progress: Callable[[int, int], object]) -> int:
+    """Write all log lines that match, oldest first; returns how many. Raises UsageError where there is none."""
+    written, place = 0, (0.0, 0)
+    while True:
+        page = (await console.page(replace(ask, window=LogWindow(place, ahead=_PAGE)))).log
+        if page is None or not page.lines:
+            break
+        lines = [words(line) for line in page.lines]
+        await asyncio.to_thread(_write, path, lines, "a" if written else "x")
+        written += len(lines)
+        at, number = page.lines[-1].place
+        place = (at, number + 1)
+        progress(written, page.held)
+    if not written:
+        raise UsageError(Path(path).name, "not written: no line matches")
+    return written
 
 
 def _write(path: str, lines: Sequence[str], mode: str) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 from msgspec.structs import replace
 
 from mailtop.model.mail import Key, Queue, QueueEntry, QueueId
@@ -366,3 +368,27 @@ def receipt(open_: bool = True, **changes: object) -> Receipt:
         open=open_,
     )
     return replace(one, **changes)
+
+
+def log_lines() -> tuple[tuple[str, bytes, float], ...]:
+    """A minute of log on two hosts: (target, lines, the newest one's time)."""
+    minute = time.strftime("%Y-%m-%dT%H:%M", time.gmtime(NOW)).encode()
+
+    def at(second: int, words: bytes) -> bytes:
+        return b"%s:%02dZ %s\n" % (minute, second, words)
+
+    start = NOW - NOW % 60
+    smtp = b"mail postfix/smtp[9]: 4TqX2m6bYzz3F: to=<anna@outlook.test>, relay=mx.outlook.test[192.0.2.25]:25, "
+    postfix = [at(n, b"mail postfix/smtpd[8]: connect from app%d[192.0.2.7]" % n) for n in range(0, 20, 2)]
+    postfix += [
+        at(13, smtp + b"delay=0.5, delays=0.1/0/0.2/0.2, dsn=4.7.650, status=deferred (host said: 451 4.7.650)")
+    ]
+    postfix += [at(14, b"mail postfix/smtpd[8]: warning: hostname app.test does not resolve to address 192.0.2.7")]
+    dovecot = [at(3, b"lmtp(anna@example.test)<25><ISHx>: Info: msgid=<1@c>: saved mail to INBOX")]
+    dovecot += [at(11, b"auth-worker(78): Error: mysql(maildb): Connect failed to database (mail)")]
+    return (
+        ("mail1/postfix", b"".join(postfix[:5]), start + 8),
+        ("mail1/dovecot", b"".join(dovecot), start + 11),
+        ("mail2/postfix", at(12, "mail postfix/cleanup[3]: 4TqX: サーバー \x1b[31mred".encode()), start + 12),
+        ("mail1/postfix", b"".join(postfix[5:]), start + 18),
+    )

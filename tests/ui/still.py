@@ -8,7 +8,9 @@ from typing import Any, NamedTuple
 
 from msgspec.structs import replace
 
+from mailtop.ledger.log_ring import LogRing
 from mailtop.model.errors import MailtopError, Refused, UsageError
+from mailtop.model.log import LogWindow
 from mailtop.model.mail import QueueEntry
 from mailtop.model.operation import Approval, Danger, Preview, Receipt, Selection
 from mailtop.model.snapshot import Page, PageAsk, Series, Snapshot
@@ -22,6 +24,7 @@ class StillConsole:
         self.rows = rows or {}
         self.previews: tuple[Preview, ...] = ()
         self.receipt: Receipt | MailtopError | None = None
+        self.ring = LogRing()
         self.unknown = ""  # why rows are missing from every page
         self.refuses: MailtopError | None = None
         self.gate = asyncio.Event()  # approvals wait for it
@@ -45,6 +48,12 @@ class StillConsole:
         assert self.snapshot is not None
         self.show(versions={**self.snapshot.versions, kind: self.snapshot.versions.get(kind, 0) + 1})
 
+    def log(self, target: str, lines: bytes, at: float) -> None:
+        """More lines in the log, and a snapshot that says so."""
+        self.ring.add(target, lines, at)
+        assert self.snapshot is not None
+        self.show(versions={**self.snapshot.versions, "logs": self.ring.version})
+
     def end(self, why: MailtopError | None = None) -> None:
         """No more snapshots: an end, or an error."""
         self._queue.put_nowait(why)
@@ -61,6 +70,9 @@ class StillConsole:
             raise self.refuses
         if ask.where.startswith("bad:"):
             raise UsageError("filter", f"{ask.where} is no filter", "try sender:ann")
+        if ask.kind == "logs":
+            log = self.ring.page(ask.where, ask.window or LogWindow())
+            return Page(ask, self.ring.version, log.held, self.snapshot.at if self.snapshot else 0.0, log=log)
         rows = self.rows.get(ask.kind, ())
         found = tuple(rows[ask.offset : ask.offset + ask.limit])
         version = self.snapshot.versions.get(ask.kind, 0) if self.snapshot else 0

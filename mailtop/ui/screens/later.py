@@ -54,5 +54,4 @@ SESSIONS = _later("5", "sessions", "who is connected, logins ok and failed, limi
 ARCHIVE = _later("6", "archive", "the archive's backlog at each step, and the indexing lag")
 REPLICATION = _later("7", "replication", "who is primary, replicas, VIP, failover readiness")
 HOSTS = _later("8", "hosts", "CPU, memory, every filesystem with days to full, containers, certificates")
-LOGS = _later("9", "logs", "all logs merged by time, live and searchable")
 ALERTS = _later("0", "alerts", "firing, pending, recent; acknowledge and silence")
