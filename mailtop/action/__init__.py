@@ -8,21 +8,37 @@ only door, drives them. Every id passes `queue_id` once more before it goes into
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
-from mailtop.model.ask import Answer, Asking, Command, Put
+from mailtop.model.ask import Answer, Asking, Changing, Command, Put
+from mailtop.model.destination import Destination, Terms, UnderWay
 from mailtop.model.errors import ParseError, Refused
 from mailtop.model.mail import Queue, QueueEntry, queue_id
 from mailtop.model.needs import Needs
-from mailtop.model.operation import Danger, Fate, Item, Outcome, Plan, Preview, Step
+from mailtop.model.operation import Danger, Fate, Item, Outcome, Plan, Preview, Step, Work
 from mailtop.model.plugin import plugins
 from mailtop.model.text import Foreign
 from mailtop.model.topology import Identity
+from mailtop.parse.postfix_instance import instance_words
 from mailtop.parse.postsuper import Seen, envelopes, said
 from mailtop.parse.queue_list import listed
 
-__all__ = ["ACTIONS", "Action", "Needs", "carry_out", "instance", "preview", "read_back", "reread"]
+__all__ = [
+    "ACTIONS",
+    "DESTINATION_ACTS",
+    "Action",
+    "DestinationAct",
+    "Needs",
+    "Wish",
+    "carry_out",
+    "instance",
+    "preview",
+    "preview_of",
+    "read_back",
+    "reread",
+]
 
 FEW = 200
 """So many ids are read one by one where that is cheaper than listing the whole queue."""
@@ -33,7 +49,12 @@ BY_ID, BY_LISTING = 8e-3, 60e-6
 SAMPLES, LEADING = 5, 5
 
 _NEEDS = Needs(binary=("postsuper",), root=True, sudo="postsuper")
-_DEFAULT_INSTANCE = "/etc/postfix"
+_CONFIGURES = Needs(binary=("postconf", "postfix", "postmap"), root=True, sudo="postfix")
+Facts = Mapping[str, str]
+"""What a target said of itself, by the fact's name; one that is missing is not known."""
+
+Warn = Callable[[tuple[Item, ...], float, Facts], tuple[str, ...]]
+"""Whole sentences for a preview, of the items, at a moment, by the target's facts."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +64,8 @@ class Action:
     `letter`: its short key, empty where it has none. `undo`: the act that takes it back, empty where none does.
     `program` gets `-` and the ids, a line each, on stdin. `sources`: queues it takes messages from; one that is
     elsewhere is refused, and named. `done`: queues that prove it was done. `stuck_in_delivery`: messages that are
-    active when it comes may be delivered all the same. `warn(items, at)` returns whole sentences for the preview.
+    active when it comes may be delivered all the same. `warn(items, at, facts)` returns whole sentences for the
+    preview.
     """
 
     key: str
@@ -57,19 +79,77 @@ class Action:
     expects: str
     undone_by: str
     stuck_in_delivery: bool = False
-    warn: Callable[[tuple[Item, ...], float], tuple[str, ...]] = lambda items, at: ()  # noqa: ARG005
+    warn: Warn = lambda items, at, facts: ()  # noqa: ARG005
     needs: Needs = _NEEDS
     scope: type = QueueEntry
 
     def argv(self, identity: Identity) -> tuple[str, ...]:
         """Return the program as it will be sent; `-c` where Postfix's instance is not the default one."""
-        config = () if identity.instance in ("", _DEFAULT_INSTANCE) else ("-c", identity.instance)
-        return (self.program[0], *config, *self.program[1:], "-")
+        return (self.program[0], *instance_words(identity.instance), *self.program[1:], "-")
 
     def steps(self, target: str, identity: Identity, items: tuple[Item, ...]) -> tuple[Step, ...]:
         """Return the ordered steps of a plan."""
         ids = f"{len(items):,} ids".replace(",", " ") if len(items) != 1 else "1 id"
         return (Step(target, self.argv(identity), f"{ids} on stdin", self.expects, self.undone_by),)
+
+
+class Wish(NamedTuple):
+    """What an operator wants of a destination. `config`: the instance's config_directory; `at`: now."""
+
+    domain: str
+    terms: Terms
+    config: str
+    by: str
+    at: float
+
+
+@dataclass(frozen=True)
+class DestinationAct:
+    """One act on how a recipient domain is delivered, declared.
+
+    `plan(wish)` asks, changes nothing, and returns the work and whole sentences for the preview. `steps` are all its
+    changing commands. `carry_out` changes, looks and, where a program says no, puts everything back and raises.
+    """
+
+    key: str
+    label: str
+    danger: Danger
+    undo: str
+    expects: str
+    undone_by: str
+    plan: Callable[[Wish], Asking[tuple[Work, tuple[str, ...]]]]
+    steps: Callable[[Work, str, str, str, str], tuple[Step, ...]]
+    carry_out: Callable[[Work, str, UnderWay], Changing[None]]
+    needs: Needs = _CONFIGURES
+    letter: str = ""
+    scope: type = Destination
+
+
+def preview_of(act: DestinationAct, plan: Plan, warnings: tuple[str, ...] = ()) -> Preview:
+    """Return what is shown of a change of a destination before an approval."""
+    assert plan.work is not None  # noqa: S101  (told to mypy: a plan of such an act has one)
+    return Preview(
+        plan=plan.id,
+        action=act.key,
+        label=act.label,
+        target=plan.target,
+        container=plan.target.partition("/")[2],
+        danger=act.danger,
+        undo=act.undo,
+        commands=plan.steps,
+        count=0,
+        size=0,
+        oldest=0.0,
+        senders=(),
+        domains=(),
+        samples=(),
+        in_delivery=0,
+        typed=plan.target.partition("/")[0] if act.danger in (Danger.SENDS, Danger.DESTRUCTIVE) else "",
+        warnings=warnings,
+        domain=plan.work.domain,
+        until=plan.work.until,
+        diff=plan.work.diff,
+    )
 
 
 def instance() -> Asking[str]:
@@ -81,8 +161,8 @@ def instance() -> Asking[str]:
     return path
 
 
-def preview(action: Action, plan: Plan, warnings: tuple[str, ...] = ()) -> Preview:
-    """Return what is shown before an approval."""
+def preview(action: Action, plan: Plan, warnings: tuple[str, ...] = (), facts: Facts | None = None) -> Preview:
+    """Return what is shown before an approval. `facts`: what the target said of itself."""
     items = plan.items
     senders = Counter(item.sender for item in items).most_common(LEADING)
     domains = Counter(Foreign(item.recipient.rpartition(b"@")[2].lower()) for item in items).most_common(LEADING)
@@ -104,7 +184,7 @@ def preview(action: Action, plan: Plan, warnings: tuple[str, ...] = ()) -> Previ
         samples=items[:SAMPLES],
         in_delivery=active if action.stuck_in_delivery else 0,
         typed=str(len(items)) if action.danger in (Danger.SENDS, Danger.DESTRUCTIVE) else "",
-        warnings=(*action.warn(items, plan.at), *warnings),
+        warnings=(*action.warn(items, plan.at, facts or {}), *warnings),
     )
 
 
@@ -200,11 +280,9 @@ def _by_listing(plan: Plan, items: Iterable[Item]) -> Asking[dict[str, Seen]]:
 def _one_by_one(plan: Plan, items: Iterable[Item]) -> Asking[dict[str, Seen]]:
     """postcat gives up at the first id that is gone, so each gets its own; xargs goes on to the next."""
     ids = tuple(queue_id(item.id) for item in items)
-    config = plan.identity.instance
-    instance_ = () if config in ("", _DEFAULT_INSTANCE) else ("-c", config)
     answer = yield Command(
         ("printf", "%s\\n", *ids),
-        pipe=(("env", "TZ=UTC", "LC_ALL=C", "xargs", "-n", "1", "postcat", *instance_, "-qe"),),
+        pipe=(("env", "TZ=UTC", "LC_ALL=C", "xargs", "-n", "1", "postcat", *instance_words(plan.identity.instance), "-qe"),),
         timeout=60.0,
         large=True,
         limit=64 << 20,
@@ -231,3 +309,4 @@ def _action(plan: Plan) -> Action:
 
 
 ACTIONS: tuple[Action, ...] = plugins(__name__, Action)
+DESTINATION_ACTS: tuple[DestinationAct, ...] = plugins(__name__, DestinationAct)

@@ -6,15 +6,17 @@ where the next queue run (`queue_run_delay`, 5 minutes) takes it.
 
 from __future__ import annotations
 
-from mailtop.action import Action
+from mailtop.action import Action, Facts
+from mailtop.model.errors import ParseError
 from mailtop.model.mail import Queue
 from mailtop.model.operation import Danger, Item
+from mailtop.parse.postfix_time import seconds
 
-LIFETIME = 5 * 86_400.0
-"""Seconds, Postfix's default maximal_queue_lifetime: mail held longer gets one try when released, then bounces."""
+LIFETIME = "5d"
+"""Postfix's default maximal_queue_lifetime: mail held longer gets one try when released, then bounces."""
 
 
-def _in_delivery(items: tuple[Item, ...], at: float) -> tuple[str, ...]:  # noqa: ARG001 — no ages here
+def _in_delivery(items: tuple[Item, ...], at: float, facts: Facts) -> tuple[str, ...]:  # noqa: ARG001 — no ages here
     active = sum(item.queue == Queue.ACTIVE for item in items)
     if not active:
         return ()
@@ -22,11 +24,18 @@ def _in_delivery(items: tuple[Item, ...], at: float) -> tuple[str, ...]:  # noqa
     return (f"{active} {are} and may still leave: Postfix finishes what it has begun.",)
 
 
-def _too_old(items: tuple[Item, ...], at: float) -> tuple[str, ...]:
-    old = sum(at - item.arrival > LIFETIME for item in items)
+def _too_old(items: tuple[Item, ...], at: float, facts: Facts) -> tuple[str, ...]:
+    lifetime = facts.get("postfix_maximal_queue_lifetime", "")
+    source = f"maximal_queue_lifetime is {lifetime} here"
+    try:
+        limit = seconds(lifetime, "d")
+    except ParseError:
+        limit, source = seconds(LIFETIME, "d"), f"by the default maximal_queue_lifetime, {LIFETIME}; its own is unknown"
+    old = sum(at - item.arrival > limit for item in items)
     if not old:
         return ()
-    return (f"{old} arrived more than 5 days ago: each gets one try and then bounces (maximal_queue_lifetime).",)
+    each = "it gets" if old == 1 else "each gets"
+    return (f"{old} may bounce: {each} one try, being older than the queue keeps mail ({source}).",)
 
 
 HOLD = Action(

@@ -152,3 +152,6 @@ class Source(Protocol):
 Yields = TypeVar("Yields")
 Asking = Generator[Command | Engine, Answer, Yields]
 """A conversation without I/O: it yields asks, is sent answers (or has an `AskFailed` thrown in), and returns."""
+
+Changing = Generator[Command | Engine | Put, Answer, Yields]
+"""The same for an act that looks and changes in turn; only the executor drives one."""

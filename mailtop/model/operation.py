@@ -6,6 +6,7 @@ from enum import StrEnum
 
 from msgspec import Struct
 
+from mailtop.model.destination import Change, Hashes, Terms
 from mailtop.model.mail import Key, QueueId
 from mailtop.model.text import Foreign
 from mailtop.model.topology import Identity
@@ -24,7 +25,8 @@ class Selection(Struct, frozen=True):
     """What the operator marked: explicit `keys`, or all that match `where`, `cause` and `domain` on `target`.
 
     `domain` is a recipient domain to the letter, None for any (empty: mail without recipients). A selection that
-    names nothing is refused: the whole queue is only meant where `everything` says so.
+    names nothing is refused: the whole queue is only meant where `everything` says so. An act whose scope is a
+    destination takes `target`, `domain` and `terms`.
     """
 
     keys: tuple[Key, ...] = ()
@@ -33,6 +35,7 @@ class Selection(Struct, frozen=True):
     target: str = ""
     domain: Foreign | None = None
     everything: bool = False
+    terms: Terms = Terms()
 
     @property
     def names_something(self) -> bool:
@@ -61,8 +64,37 @@ class Item(Struct, frozen=True):
     recipient: Foreign = Foreign(b"")
 
 
+class Work(Struct, frozen=True):
+    """How the configuration behind a destination goes from what it `was` to what it will be.
+
+    `source`: the new files are made from the `live` ones, or from those saved `before` the first change. `edits`:
+    postconf's words, a command each. `order`: in which the files are replaced. `after`: what is in force then.
+    `base`: the saved files are made `new`, are to `keep`, or to `drop`; `done`: only notes are left to clear away.
+    `exact`: the saved files are those before the first change, and `before` are their hashes. `resumes`: `finish` or
+    `undo` what was left half-way, which has a `will` once a live file may have been touched. `diff`: what changes, a
+    line each, `-` or `+` before it.
+    """
+
+    domain: str
+    was: Hashes
+    source: str = "live"
+    edits: tuple[tuple[str, ...], ...] = ()
+    order: tuple[str, ...] = ()
+    after: tuple[Change, ...] = ()
+    base: str = "keep"
+    exact: bool = True
+    before: Hashes | None = None
+    resumes: str = ""
+    will: Hashes | None = None
+    until: float = 0.0
+    diff: tuple[str, ...] = ()
+
+
 class Plan(Struct, frozen=True):
-    """An act on one target, frozen. Lives in the engine; a face sees its `Preview`."""
+    """An act on one target, frozen. Lives in the engine; a face sees its `Preview`.
+
+    `items` are the messages of an act on messages, `work` is that of an act on a destination.
+    """
 
     id: str
     action: str
@@ -73,6 +105,7 @@ class Plan(Struct, frozen=True):
     steps: tuple[Step, ...]
     at: float
     undoes: str = ""  # the receipt that this plan takes back
+    work: Work | None = None
 
 
 class Preview(Struct, frozen=True):
@@ -80,6 +113,8 @@ class Preview(Struct, frozen=True):
 
     `senders` and `domains`: the most frequent with their counts. `in_delivery`: messages now active, which may
     still leave. `warnings` are whole sentences. `typed`: what must be typed to approve, empty where `A` is enough.
+    `domain`: the destination that is changed, empty for an act on messages; `until`: when that should be lifted (0.0:
+    nobody said); `diff`: what changes in which file, a line each, `-` or `+` before it.
     """
 
     plan: str
@@ -99,6 +134,9 @@ class Preview(Struct, frozen=True):
     in_delivery: int
     typed: str = ""
     warnings: tuple[str, ...] = ()
+    domain: str = ""
+    until: float = 0.0
+    diff: tuple[str, ...] = ()
 
 
 class Approval(Struct, frozen=True):
@@ -123,7 +161,7 @@ class Fate(StrEnum):
 
 
 class Outcome(Struct, frozen=True):
-    """One message's fate, with what the service or the log said."""
+    """One message's fate, with what the service or the log said. For a destination, `id` is its domain."""
 
     id: QueueId
     fate: Fate
