@@ -108,7 +108,7 @@ class DestinationAct:
     """One act on how a recipient domain is delivered, declared.
 
     `plan(wish)` asks, changes nothing, and returns the work and whole sentences for the preview. `steps` are all its
-    changing commands. `carry_out` changes, looks and, where a program says no, puts everything back and raises.
+    changing commands. `recheck` raises where it is not as planned any more. `carry_out` changes, looks and, where a program says no, puts everything back and raises.
     """
 
     key: str
@@ -119,6 +119,7 @@ class DestinationAct:
     undone_by: str
     plan: Callable[[Wish], Asking[tuple[Work, tuple[str, ...]]]]
     steps: Callable[[Work, str, str, str, str], tuple[Step, ...]]
+    recheck: Callable[[Work, str], Asking[None]]
     carry_out: Callable[[Work, str, UnderWay], Changing[None]]
     needs: Needs = _CONFIGURES
     letter: str = ""
@@ -280,9 +281,10 @@ def _by_listing(plan: Plan, items: Iterable[Item]) -> Asking[dict[str, Seen]]:
 def _one_by_one(plan: Plan, items: Iterable[Item]) -> Asking[dict[str, Seen]]:
     """postcat gives up at the first id that is gone, so each gets its own; xargs goes on to the next."""
     ids = tuple(queue_id(item.id) for item in items)
+    postcat = ("postcat", *instance_words(plan.identity.instance), "-qe")
     answer = yield Command(
         ("printf", "%s\\n", *ids),
-        pipe=(("env", "TZ=UTC", "LC_ALL=C", "xargs", "-n", "1", "postcat", *instance_words(plan.identity.instance), "-qe"),),
+        pipe=(("env", "TZ=UTC", "LC_ALL=C", "xargs", "-n", "1", *postcat),),
         timeout=60.0,
         large=True,
         limit=64 << 20,

@@ -69,6 +69,7 @@ class Engine:
         self._executor = Executor(
             lambda name: self._watching.linked(name),
             lambda name: self._watching.queued(name),
+            lambda name: self._watching.facts(name),
             audit,
             Receipts(audit, clock.now()),
             clock,

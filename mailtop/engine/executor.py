@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 
 import msgspec
@@ -94,6 +94,7 @@ class Executor:
         self,
         linked: Linked,
         queued: Callable[[str], int | None],
+        facts: Callable[[str], Mapping[str, str]],
         audit: AuditLog,
         receipts: Receipts,
         clock: Clock,
@@ -103,6 +104,7 @@ class Executor:
     ) -> None:
         """`queued`: how many messages a target's queue holds, None where nobody knows.
 
+        `facts`: what a target said of itself.
         `operator`: who the audit file names. `read_only`: why nothing can ever be unlocked, empty where it can.
         """
         self._operator = operator
@@ -111,6 +113,7 @@ class Executor:
         self.receipts = receipts
         self._linked = linked
         self._queued = queued
+        self._facts = facts
         self._audit = audit
         self._clock = clock
         self._plans: dict[str, tuple[Plan, Preview]] = {}
@@ -151,7 +154,7 @@ class Executor:
             number, key, target, identity, action.danger, items, action.steps(target, identity, items), now, undoes
         )
         colleagues = await asyncio.to_thread(self._colleagues, target, now)
-        shown = preview(action, plan, warnings=(*warnings, *colleagues))
+        shown = preview(action, plan, warnings=(*warnings, *colleagues), facts=self._facts(target))
         self._plans = {name: kept for name, kept in self._plans.items() if now - kept[0].at < PLAN_LIVES} | {
             number: (plan, shown)
         }

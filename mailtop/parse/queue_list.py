@@ -11,6 +11,7 @@ import zlib
 
 from mailtop.model.ask import Answer, Asking, Command
 from mailtop.model.errors import Garbled
+from mailtop.parse.postfix_instance import instance_words
 from mailtop.parse.postqueue import Listing, ListingReader
 
 SMALL = 2_000_000
@@ -18,7 +19,6 @@ SMALL = 2_000_000
 
 REMEDY = "add the user to group postdrop, or allow it in authorized_mailq_users"
 
-_DEFAULT_INSTANCE = "/etc/postfix"
 _HEAD, _GZIP = ("head", "-c", str(SMALL)), ("gzip", "-1", "-c")
 _PIECE = 1 << 18
 _FATAL = re.compile(rb": (?:fatal|panic|error): |not found|Terminated|Killed")
@@ -27,8 +27,7 @@ _EMPTY = 64  # bytes: gzip's idea of nothing is shorter
 
 def listed(config_directory: str = "") -> Asking[Listing]:
     """List the queue of one instance (empty: the default one). Its time is for whoever asked to put on it."""
-    config = () if config_directory in ("", _DEFAULT_INSTANCE) else ("-c", config_directory)
-    command, reader = ("postqueue", *config, "-j"), ListingReader()
+    command, reader = ("postqueue", *instance_words(config_directory), "-j"), ListingReader()
     ask = Command(command, pipe=(_HEAD,), timeout=30.0, limit=SMALL)  # a kept shell saves an exec, 70 ms
     answer = yield ask
     _complain(answer)

@@ -138,9 +138,26 @@ def test_the_preview_warns_of_mail_in_delivery() -> None:
 
 
 def test_the_preview_of_a_release_warns_of_mail_that_will_bounce() -> None:
-    shown = preview(action(RELEASE), plan(RELEASE, item(age=6 * 86_400, queue="hold"), item("AAAAAA1", queue="hold")))
+    held = plan(RELEASE, item(age=2 * 86_400, queue="hold"), item("AAAAAA1", queue="hold"))
 
-    assert shown.warnings[0].startswith("1 arrived more than 5 days ago: each gets one try and then bounces")
+    def warned(**facts: str) -> tuple[str, ...]:
+        return preview(action(RELEASE), held, facts=facts).warnings
+
+    assert warned(postfix_maximal_queue_lifetime="1d") == (
+        "1 may bounce: it gets one try, being older than the queue keeps mail (maximal_queue_lifetime is 1d here).",
+    )
+    assert warned(postfix_maximal_queue_lifetime="10s")[0].startswith("2 may bounce: each gets one try")
+    assert warned(postfix_maximal_queue_lifetime="3") == ()  # a number without a unit is days
+
+
+@pytest.mark.parametrize("facts", [{}, {"postfix_maximal_queue_lifetime": "$bounce_queue_lifetime"}])
+def test_where_the_lifetime_is_unknown_the_default_is_used_and_said_so(facts: dict[str, str]) -> None:
+    held = plan(RELEASE, item(age=6 * 86_400, queue="hold"), item("AAAAAA1", age=4 * 86_400, queue="hold"))
+
+    (warning,) = preview(action(RELEASE), held, facts=facts).warnings
+
+    assert warning.startswith("1 may bounce")
+    assert "by the default maximal_queue_lifetime, 5d; its own is unknown" in warning
 
 
 def test_another_instance_is_named_in_every_command() -> None:
