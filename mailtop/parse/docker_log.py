@@ -9,6 +9,7 @@ Messages longer than 16 KiB come in pieces without a newline that share one stam
 from __future__ import annotations
 
 import re
+from array import array
 from datetime import UTC, datetime
 from struct import Struct as Layout
 
@@ -90,11 +91,13 @@ class LogReader:
     """Makes whole lines of what a log stream sends, and drops those that are `position` or before it.
 
     `position` moves with every line that is returned. `lost_until`: the stamp of the first line when the line at
-    the resume point is no longer in the log, else empty: what lies between is lost, or never was.
+    the resume point is no longer in the log, else empty: what lies between is lost, or never was. `stamps`: those of
+    the lines that were returned last.
     """
 
     def __init__(self, position: Position | None = None, tty: bool = False) -> None:
         self.position = position
+        self.stamps: list[bytes] = []
         self.lost_until = b""
         self._seek = position
         self._found = 0
@@ -116,11 +119,17 @@ class LogReader:
         return self._kept(stamps, lines)
 
     @property
+    def times(self) -> bytes:
+        """When each of the lines was written that were returned last: seconds since the epoch, as doubles."""
+        return array("d", map(epoch, self.stamps)).tobytes()
+
+    @property
     def cut(self) -> bool:
         """Does the stream stand in the middle of a frame?"""
         return bool(self._rest) and not self._tty
 
     def _kept(self, stamps: list[bytes], lines: list[bytes]) -> bytes:
+        self.stamps = stamps
         if not stamps:
             return b""
         if self._seek is not None:

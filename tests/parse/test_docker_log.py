@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from array import array
 from pathlib import Path
 
 import pytest
@@ -187,3 +188,18 @@ def test_any_bytes_are_parsed_or_refused(octets: bytes) -> None:
         except ParseError:
             continue
         assert lines == b"" or lines.endswith(b"\n")
+
+
+def test_each_line_that_is_returned_has_its_own_time() -> None:
+    reader = LogReader()
+
+    lines = reader.feed(DOVECOT)
+
+    times = array("d", reader.times)
+    assert len(times) == lines.count(b"\n")
+    assert list(times) == sorted(times)
+    assert times[-1] == epoch(b"2026-11-24T02:46:39.516185769Z")
+
+    again = LogReader(Position(b"2026-11-24T02:46:39.516185769Z", 1, 0))
+    assert again.feed(DOVECOT) == b""
+    assert again.times == b""
