@@ -6,8 +6,10 @@ MailtopError
 ├── Unreachable           no connection to a host                                exit 3
 │   ├── HostKeyRefused
 │   └── LoginRefused
+│       └── Unanswered    for want of an answer: not tried again by itself
 ├── AskFailed             a host is there, one ask got no answer
 │   ├── Denied            for want of a right: not asked again until reconnect
+│   ├── NoSession         sshd opens no further session on this connection
 │   ├── Missing           the program, socket or container is not there
 │   ├── TimedOut          no answer within the ask's deadline
 │   ├── LinkLost          the connection ended under the ask
@@ -57,12 +59,20 @@ class LoginRefused(Unreachable):
     """The host accepts none of our keys."""
 
 
+class Unanswered(LoginRefused):
+    """A person was asked and gave no answer, or none that is right: trying again without one would only annoy."""
+
+
 class AskFailed(MailtopError):
     """The host is there, and one ask got no usable answer."""
 
 
 class Denied(AskFailed):
     """A right is missing; asking again before a reconnect would only annoy."""
+
+
+class NoSession(AskFailed):
+    """sshd opens no further session on this connection: its MaxSessions."""
 
 
 class Missing(AskFailed):

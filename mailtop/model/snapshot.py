@@ -9,6 +9,7 @@ from msgspec import Struct
 from mailtop.model.log import LogPage, LogWindow
 from mailtop.model.mail import QueueEntry
 from mailtop.model.operation import Receipt
+from mailtop.model.question import Question
 from mailtop.model.text import Foreign
 from mailtop.model.topology import Hop, Role
 
@@ -166,15 +167,6 @@ class Alert(Struct, frozen=True):
     since: float
     summary: str
     see: str = ""
-
-
-class Question(Struct, frozen=True):
-    """Something only a person knows: a passphrase, a second factor. `secret`: do not echo."""
-
-    id: str
-    host: str
-    prompt: str
-    secret: bool = True
 
 
 class Snapshot(Struct, frozen=True):

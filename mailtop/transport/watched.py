@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
 
 TICK = 1.0  # seconds: how often a silent connection is looked at
+_GREETING = 256  # octets
 
 
 class WatchedSocket(socket.socket):
@@ -22,6 +23,8 @@ class WatchedSocket(socket.socket):
     """
 
     silence = 0.0
+    greeting = b""
+    """The first octets that came: what a host says that will not speak."""
 
     def __init__(self, plain: socket.socket, patience: float) -> None:
         super().__init__(plain.family, plain.type, plain.proto, plain.detach())
@@ -57,6 +60,8 @@ class WatchedSocket(socket.socket):
             self.end()
             return b""
         self._heard = Deadline(0.0)
+        if len(self.greeting) < _GREETING:
+            self.greeting += octets[:_GREETING]
         self._acknowledge()
         return octets
 

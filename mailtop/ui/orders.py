@@ -8,7 +8,9 @@ from typing import Any
 
 from mailtop.engine.console import Console
 from mailtop.model.errors import MailtopError
-from mailtop.model.snapshot import Health, Question
+from mailtop.model.question import Question
+from mailtop.model.snapshot import Health
+from mailtop.model.text import shown
 from mailtop.ui.feed import Feed
 from mailtop.ui.prompt import Prompt
 
@@ -107,7 +109,7 @@ class Orders:
             self._say("nobody asks anything", Health.OK)
             return
         question = questions[0]
-        label = f"{question.host} asks: {question.prompt.rstrip(': ')}: "
+        label = f"{question.host} asks: {shown(question.words, 200).rstrip(': ')}: "
         self._typed(Prompt(label, partial(self._answer, question), secret=question.secret))
 
     def questions(self) -> Sequence[Question]:

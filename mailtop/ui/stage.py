@@ -19,6 +19,7 @@ from mailtop.engine.console import Console
 from mailtop.model.errors import ConfigError
 from mailtop.model.plugin import plugins
 from mailtop.model.snapshot import Health
+from mailtop.model.text import shown
 from mailtop.ui import tty
 from mailtop.ui.acting import Acting
 from mailtop.ui.bindings import shipped_actions, tables
@@ -256,7 +257,7 @@ class Stage(App[int], inherit_bindings=False):
         if not self._touched and not self._sheets:
             self._orders.order_answer()
         elif self._said is None:
-            self.say(f"{waiting[0].host} asks: {waiting[0].prompt}   ! answers", Health.WARN)
+            self.say(f"{waiting[0].host} asks: {shown(waiting[0].words, 200)}   ! answers", Health.WARN)
 
     def _count(self) -> None:
         """Once a second: how long has nothing come, how long does a pause last? Draws only where one counts."""

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from mailtop.model.errors import HostKeyRefused
-from mailtop.transport.known_hosts import KnownHosts, fingerprint
+from mailtop.transport.ssh.known_hosts import KnownHosts, fingerprint
 
 KEY, OTHER = b"\0\0\0\x0bssh-ed25519 one", b"\0\0\0\x0bssh-ed25519 two"
 ONE, TWO = base64.b64encode(KEY).decode(), base64.b64encode(OTHER).decode()
@@ -102,9 +102,9 @@ def test_a_revoked_key_is_refused_though_it_is_known(tmp_path: Path) -> None:
     assert "known_hosts:2; ask who runs the host" in said
 
 
-def test_a_certificate_authority_alone_is_said_not_to_be_enough(tmp_path: Path) -> None:
+def test_a_plain_key_is_not_known_by_an_authority(tmp_path: Path) -> None:
     said = check(tmp_path, f"@cert-authority *.example.org ssh-ed25519 {TWO}\n")
-    assert "is not known, and host certificates are not supported yet; compare it, then: ssh-keyscan" in said
+    assert "is not known, and has no certificate; compare it, then: ssh-keyscan" in said
 
 
 def test_an_alias_stands_for_name_and_port(tmp_path: Path) -> None:

@@ -30,8 +30,10 @@ Host circle
 Host circle2
   ProxyJump circle
 Host odd
-  ProxyCommand nc %h %p
+  ProxyCommand nc -X %% %h %p as %r
   CertificateFile ~/.ssh/ops-cert.pub
+  KnownHostsCommand /bin/keys
+  RevokedHostKeys /etc/revoked
 """
 WITHOUT = pytest.param(False, id="without OpenSSH")
 WITH = pytest.param(True, id="OpenSSH", marks=pytest.mark.skipif(not shutil.which("ssh"), reason="no OpenSSH here"))
@@ -80,8 +82,32 @@ def test_a_circle_of_jump_hosts_is_refused(config: str) -> None:
 
 def test_what_is_not_supported_is_named(config: str) -> None:
     unsupported = " ".join(resolve("odd", config).unsupported)
-    assert "proxycommand nc" in unsupported
-    assert "certificatefile" in unsupported
+    assert "knownhostscommand /bin/keys" in unsupported
+    assert "revokedhostkeys /etc/revoked" in unsupported
+
+
+def test_a_proxy_command_knows_where_it_goes(config: str) -> None:
+    options = resolve("ann@odd", config)
+    assert options.proxy_command == "nc -X % odd 22 as ann"
+    assert options.certificate_files == (f"{HOME}/.ssh/ops-cert.pub",)
+
+
+def test_ways_to_log_in_are_those_that_are_configured(tmp_path: Path) -> None:
+    config = tmp_path / "config"
+    config.write_text(
+        "Host mail1\n  PreferredAuthentications password,gssapi-with-mic,publickey\n  BatchMode yes\n"
+        "Host mail2\n  PasswordAuthentication no\n  NumberOfPasswordPrompts 1\n"
+    )
+    options = resolve("mail1", str(config))
+    assert (options.methods, options.tries) == (("password", "publickey"), 0)
+    options = resolve("mail2", str(config))
+    assert (options.methods, options.tries) == (("publickey", "keyboard-interactive"), 1)
+
+
+def test_a_file_that_includes_another_says_so_without_openssh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    (tmp_path / "config").write_text("Include more\nHost mail1\n  HostName mail1.example.org\n")
+    assert resolve("mail1", str(tmp_path / "config")).unsupported == ("include more",)
 
 
 def test_a_destination_is_never_an_option_of_ssh(config: str) -> None:

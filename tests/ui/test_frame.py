@@ -6,7 +6,9 @@ import pytest
 from msgspec.structs import replace
 
 from mailtop.model.errors import ConfigError
-from mailtop.model.snapshot import Health, HostState, Link, Question, Reading, Snapshot
+from mailtop.model.question import Kind, Question
+from mailtop.model.snapshot import Health, HostState, Link, Reading, Snapshot
+from mailtop.model.text import Foreign
 from mailtop.ui.app import MailtopApp
 from tests.ui.driving import driven
 from tests.ui.sites import NOW, broken, well
@@ -170,9 +172,9 @@ async def test_brackets_mean_nothing_live() -> None:
 
 
 async def test_a_question_opens_by_itself_only_while_nobody_does_anything() -> None:
-    asked = replace(broken(), questions=(Question("k1", "mail1", "Passphrase for key ann:"),))
+    asked = replace(broken(), questions=(Question("k1", "mail1", Kind.PASSPHRASE, Foreign(b"passphrase of key ann")),))
     async with driven(asked) as mail:
-        await mail.shows("mail1 asks: Passphrase for key ann:")
+        await mail.shows("mail1 asks: passphrase of key ann")
         await mail.press(*"secret")
         assert "••••••" in mail.text
         await mail.press("enter")
@@ -182,7 +184,7 @@ async def test_a_question_opens_by_itself_only_while_nobody_does_anything() -> N
 async def test_a_later_question_waits_for_the_operator() -> None:
     async with driven(broken()) as mail:
         await mail.press("j")
-        mail.console.show(questions=(Question("k2", "mail2", "Code:"),))
+        mail.console.show(questions=(Question("k2", "mail2", Kind.CODE, Foreign(b"Code:")),))
         await mail.shows("mail2 asks: Code:   ! answers")
         await mail.press("!", *"123456", "enter")
         await mail.until(lambda: ("answer", "k2", "123456") in mail.console.asked)

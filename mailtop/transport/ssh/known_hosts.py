@@ -18,6 +18,8 @@ from pathlib import Path
 from msgspec import Struct
 
 from mailtop.model.errors import HostKeyRefused
+from mailtop.model.text import Foreign, shown
+from mailtop.transport.ssh.certificate import certificate
 
 PORT = 22
 
@@ -58,13 +60,22 @@ class KnownHosts:
         """The types of the keys that are known, to ask the host for one of these."""
         return tuple(dict.fromkeys(line.kind for line in self._keys if not line.marker))
 
-    def check(self, thing: str, kind: str, key: bytes) -> None:
-        """Return if the host's key is known; raise HostKeyRefused with the line that fixes it if not."""
+    @property
+    def authorities(self) -> tuple[KnownKey, ...]:
+        """The keys that may sign certificates of this host."""
+        return tuple(line for line in self._keys if line.marker == "cert-authority")
+
+    def check(self, thing: str, kind: str, key: bytes, certificate: bytes = b"") -> None:
+        """Return if the host's key is known; raise HostKeyRefused with the line that fixes it if not.
+
+        `certificate`: what it showed instead of the plain key. One of an authority that is not known proves nothing,
+        and the key inside is looked at like any other, as ssh does.
+        """
         short = kind.removeprefix("ssh-").removeprefix("ecdsa-sha2-")
         seen = f"{short} key {fingerprint(key)}"
-        revoked = next((line for line in self._keys if line.marker == "revoked" and line.key == key), None)
-        if revoked:
-            raise HostKeyRefused(thing, f"its {seen} is revoked in {revoked.where}", "ask who runs the host")
+        self._not_revoked(thing, f"its {seen}", key)
+        if certificate and self._certified(thing, key, certificate):
+            return
         known = [line for line in self._keys if not line.marker]
         if any(line.key == key for line in known):
             return
@@ -74,9 +85,35 @@ class KnownHosts:
             remedy = f"if its keys were renewed: ssh-keygen -R {shlex.quote(self._name)} -f {shlex.quote(file)}"
             raise HostKeyRefused(thing, f"its {seen} is not the one in {old.where}", f"{remedy} && {self._scan(kind)}")
         reason = f"its {seen} is not known"
-        if self._keys:
-            reason += ", and host certificates are not supported yet"
+        if self.authorities:
+            where = self.authorities[0].where
+            reason += (
+                f", nor the authority of its certificate by {where}" if certificate else ", and has no certificate"
+            )
         raise HostKeyRefused(thing, reason, f"compare it, then: {self._scan(kind)}")
+
+    def _certified(self, thing: str, key: bytes, blob: bytes) -> bool:
+        """Is it a certificate of a known authority? Raises HostKeyRefused where it is one that is not in order."""
+        remedy = "ask who runs its authority to sign it again"
+        try:
+            shown_one = certificate(blob)
+        except ValueError as error:
+            raise HostKeyRefused(thing, f"its certificate {error}", remedy) from error
+        name = shown(Foreign(shown_one.id.encode()), 60)
+        by = f"the authority {fingerprint(shown_one.authority)} of its certificate {name!r}"
+        self._not_revoked(thing, by, shown_one.authority)
+        if not any(line.key == shown_one.authority for line in self.authorities):
+            return False
+        amiss = shown_one.amiss_for_host((self._alias or self._hostname).lower())
+        if amiss or shown_one.key != key:
+            why = shown(Foreign(amiss.encode()), 200) or "is for another key"
+            raise HostKeyRefused(thing, f"its certificate {name!r} {why}", remedy)
+        return True
+
+    def _not_revoked(self, thing: str, what: str, key: bytes) -> None:
+        revoked = next((line for line in self._keys if line.marker == "revoked" and line.key == key), None)
+        if revoked:
+            raise HostKeyRefused(thing, f"{what} is revoked in {revoked.where}", "ask who runs the host")
 
     def _scan(self, kind: str) -> str:
         family = "rsa" if kind == "ssh-rsa" else "ecdsa" if kind.startswith("ecdsa") else kind.removeprefix("ssh-")

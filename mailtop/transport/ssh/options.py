@@ -12,18 +12,28 @@ from msgspec import Struct
 
 from mailtop.model.errors import ConfigError
 from mailtop.model.text import Foreign
-from mailtop.transport.known_hosts import PORT
+from mailtop.transport.ssh.known_hosts import PORT
 
 TIMEOUT = 10.0
 """Seconds for each stage of a connection where ConnectTimeout says nothing."""
 
+METHODS = ("publickey", "keyboard-interactive", "password")
+"""The ways to log in that we know, in OpenSSH's own order."""
+
+TRIES = 3
+"""How often a person is asked for one password or passphrase."""
+
+OPENSSH = "ssh -G"
+"""The `source` of options that OpenSSH itself has told."""
+
 _UNSUPPORTED = {  # what would change who is reached, or how we prove who we are; with the value that means "off"
-    "proxycommand": "none",
     "pkcs11provider": "none",
     "securitykeyprovider": "internal",
     "knownhostscommand": "none",
-    "bindaddress": "none",
     "bindinterface": "none",
+    "revokedhostkeys": "none",
+    "proxyusefdpass": "no",
+    "include": "none",  # ssh -G has followed it; the file alone leaves it unread
 }
 _KEYS = ("id_ed25519", "id_ecdsa", "id_rsa")  # OpenSSH's own, of the kinds that we can use
 
@@ -32,6 +42,8 @@ class SshOptions(Struct, frozen=True):
     """One destination. `timeout`: seconds for each stage of a connection. `source`: where all this was read.
 
     `agent`: the socket of the agent, empty for $SSH_AUTH_SOCK, `none` for no agent. `jump`: the host in between.
+    `methods`: the ways to log in, in order. `tries`: how often a person is asked; 0 for never (BatchMode).
+    `proxy_command`: a shell's line, tokens expanded. `bind_address`: ours. `family`: `inet`, `inet6` or empty.
     `unsupported`: options that are set and that mailtop does not know, as `name value`.
     """
 
@@ -48,6 +60,12 @@ class SshOptions(Struct, frozen=True):
     agent: str = ""
     jump: SshOptions | None = None
     unsupported: tuple[str, ...] = ()
+    certificate_files: tuple[str, ...] = ()
+    methods: tuple[str, ...] = METHODS
+    tries: int = TRIES
+    proxy_command: str = ""
+    bind_address: str = ""
+    family: str = ""
 
 
 def ask_openssh(destination: str, config_file: str | None) -> dict[str, list[str]]:
@@ -85,9 +103,10 @@ def from_words(destination: str, words: Mapping[str, Sequence[str]], source: str
         return tuple(dict.fromkeys(_expanded(path, tokens) for path in every if path.lower() != "none"))
 
     home = Path.home() / ".ssh"
-    certificates = [f"certificatefile {value}" for value in words.get("certificatefile", ())]
-    others = [f"{name} {words[name][0]}" for name, off in _UNSUPPORTED.items() if _set(words, name, off)]
     agent = words.get("identityagent", ("",))[0]
+    command = one("proxycommand")
+    for token, value in tokens.items() if source == OPENSSH else ():  # paramiko has expanded them already
+        command = command.replace(token, value) if token in ("%h", "%n", "%p", "%r") else command
     return SshOptions(
         destination,
         hostname,
@@ -100,9 +119,15 @@ def from_words(destination: str, words: Mapping[str, Sequence[str]], source: str
         source,
         one("hostkeyalias"),
         one("identitiesonly") == "yes",
-        "" if agent == "SSH_AUTH_SOCK" else agent if agent == "none" else _expanded(agent, tokens),
+        _expanded(agent, tokens) if (named := _agent(agent)) is None else named,
         None,
-        (*others, *certificates),
+        tuple(f"{name} {words[name][0]}" for name, off in _UNSUPPORTED.items() if _set(words, name, off)),
+        paths("certificatefile"),
+        _methods(words),
+        0 if one("batchmode").lower() == "yes" else _number(one("numberofpasswordprompts"), TRIES),
+        command.replace("%%", "%"),
+        one("bindaddress"),
+        family if (family := one("addressfamily").lower()) in ("inet", "inet6") else "",
     )
 
 
@@ -111,6 +136,28 @@ def jumps(words: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
     value = words.get("proxyjump", ("none",))[0]
     hops = () if value.lower() in ("none", "") else tuple(hop.strip() for hop in value.split(","))
     return tuple(f"ssh://{hop}" if ":" in hop and not hop.startswith("ssh://") else hop for hop in hops)
+
+
+def _methods(words: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
+    """The ways to log in that are left, in the order that is wanted."""
+    wanted = words.get("preferredauthentications", (",".join(METHODS),))[0].lower().split(",")
+    off = {
+        "publickey": words.get("pubkeyauthentication", ("yes",))[0].lower() == "no",
+        "keyboard-interactive": words.get("kbdinteractiveauthentication", ("yes",))[0].lower() == "no",
+        "password": words.get("passwordauthentication", ("yes",))[0].lower() == "no",
+    }
+    return tuple(method for method in wanted if method in METHODS and not off[method])
+
+
+def _number(word: str, default: int) -> int:
+    return int(word) if word.isdigit() and int(word) else default
+
+
+def _agent(word: str) -> str | None:
+    """What stands for no path: empty for $SSH_AUTH_SOCK, `none`, another variable; None where it is a path."""
+    if word in ("", "SSH_AUTH_SOCK", "none") or word.startswith("$"):
+        return "" if word == "SSH_AUTH_SOCK" else word
+    return None
 
 
 def _set(words: Mapping[str, Sequence[str]], name: str, off: str) -> bool:

@@ -1,0 +1,260 @@
+"""Logging in: keys, prompts and passwords, in the order that is configured, as many as the host wants.
+
+A person is asked as a last resort, and only for what the host would take: a key's passphrase once it has said that the
+key would do. Passphrases and passwords that were right are remembered for this run; a code is asked for each time.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from mailtop.model.errors import LoginRefused, Unanswered
+from mailtop.model.question import Asker, Kind, Nobody
+from mailtop.model.text import Foreign
+from mailtop.transport.ssh.keys import Key, Keys
+from mailtop.transport.ssh.options import SshOptions
+
+if TYPE_CHECKING:
+    import paramiko
+
+    from mailtop.transport.ssh.conversation import Conversation, Prompts
+
+_ROUNDS = 8  # methods that a host may want one after the other
+_CODE = re.compile(r"one.?time|verif|code|otp|token|oath|totp|challenge|factor|duo|option", re.IGNORECASE)
+
+
+def log_in(transport: paramiko.Transport, name: str, options: SshOptions, asker: Asker) -> None:
+    """Log in on a transport whose host is known. Raises LoginRefused, Unanswered."""
+    import paramiko
+
+    login = _Login(transport, name, options, asker)
+    try:
+        login.run()
+    except (paramiko.SSHException, EOFError, OSError) as error:
+        why = f"it ended the login: {str(error) or 'it hung up'}"
+        refused = Unanswered if login.asked else LoginRefused
+        raise refused(name, Foreign(why.encode("utf-8", "replace")), login.remedy) from error
+    finally:
+        login.keys.close()
+
+
+class _Login:
+    def __init__(self, transport: paramiko.Transport, name: str, options: SshOptions, asker: Asker) -> None:
+        from mailtop.transport.ssh.conversation import Conversation
+
+        self.keys = Keys(options)
+        self.remedy = f"try: ssh {options.destination}, then ssh-add the key, or ssh-copy-id it there"
+        self._transport, self._name, self._options, self._asker = transport, name, options, asker
+        self._talk: Conversation = Conversation(transport, options.user)
+        self._tried: list[str] = []
+        self._key_by_key = self._by_key()
+        self.asked = False
+        self._account = account_of(options)
+
+    def run(self) -> None:
+        import paramiko
+
+        ways: dict[str, Callable[[], Sequence[str] | None]] = {
+            "publickey": lambda: next(self._key_by_key, None),
+            "keyboard-interactive": self._by_prompts,
+            "password": self._by_password,
+        }
+        try:
+            taken: Sequence[str] = self._talk.none()
+        except paramiko.BadAuthenticationType as error:
+            taken = error.allowed_types
+        proven: list[str] = []
+        failed: set[str] = set()
+        while taken:
+            method = next((one for one in self._options.methods if one in taken and one not in failed), "")
+            if not method:
+                raise self._refused(taken, proven)
+            more = ways[method]()
+            if more is None:
+                failed.add(method)
+                continue
+            proven.append(method)
+            if len(proven) > _ROUNDS:
+                raise LoginRefused(self._name, "it wants ever more ways to log in", self.remedy)
+            taken, failed = more, failed - {"keyboard-interactive", "password"}
+
+    def _by_key(self) -> Iterator[Sequence[str]]:
+        """Yield what is wanted further, at each key that is taken."""
+        import paramiko
+
+        from mailtop.transport.ssh.conversation import Signer
+
+        for key in self.keys.all():
+            ready = key if key.sign else self._unlocked(key)
+            if ready is None or ready.sign is None:
+                continue
+            try:
+                yield self._talk.key(Signer(ready.kind, ready.blob, ready.sign))
+            except paramiko.BadAuthenticationType:
+                return
+            except paramiko.AuthenticationException:
+                if not self._transport.is_active():
+                    raise
+                self._tried.append(f"{key.label} refused")
+            except OSError as error:
+                self._tried.append(f"{key.label}: the agent does not sign ({error})")
+
+    def _unlocked(self, key: Key) -> Key | None:
+        """A locked key, unlocked by what is remembered or a person knows; None where it is of no use here."""
+        if key.blob and not self._talk.would_do(key.kind, key.blob):
+            self._tried.append(f"{key.label} refused")
+            return None
+        remembered = self._asker.recall(Kind.PASSPHRASE, key.path)
+        if remembered is not None and (ready := self.keys.unlocked(key, remembered)):
+            return ready
+        for tries in range(self._options.tries):
+            words = f"passphrase of {key.path}"
+            said = self._asker.ask(Kind.PASSPHRASE, key.path, _again(words, tries), True, self._transport.is_active)
+            if said is None:
+                break
+            if ready := self.keys.unlocked(key, said):
+                self._asker.keep(Kind.PASSPHRASE, key.path, said)
+                return ready
+        else:
+            if self._options.tries:
+                raise Unanswered(self._name, f"no right passphrase for {key.path}", f"or: ssh-add {key.path}")
+        self._tried.append(f"{key.path} needs its passphrase: ssh-add it")
+        return None
+
+    def _by_password(self) -> Sequence[str] | None:
+        """What is wanted further; None where no password is taken, or nobody knows one."""
+        import paramiko
+
+        words = f"{place_of(self._options)}'s password"
+        wrong = False
+        for tries in range(self._options.tries):
+            said = self._asker.recall(Kind.PASSWORD, self._account) if not tries else None
+            if said is None:
+                wanted = self._transport.is_active
+                said = self._asker.ask(Kind.PASSWORD, self._account, _again(words, wrong), True, wanted)
+                if said is None:
+                    return None
+                self.asked = wrong = True
+            try:
+                more = self._talk.word(said)
+            except LoginRefused as error:
+                raise LoginRefused(self._name, error.reason, error.remedy) from error
+            except paramiko.BadAuthenticationType:
+                return None
+            except paramiko.AuthenticationException:
+                if not self._transport.is_active():
+                    raise
+                self._asker.forget(Kind.PASSWORD, self._account)
+                continue
+            self._asker.keep(Kind.PASSWORD, self._account, said)
+            return more
+        self._tried.append("password refused")
+        return None
+
+    def _by_prompts(self) -> Sequence[str] | None:
+        """The same by keyboard-interactive: passwords, codes, whatever the host asks."""
+        import paramiko
+
+        wrong = False
+        for tries in range(self._options.tries):
+            recalled = self._asker.recall if not tries else Nobody().recall
+            prompter = _Prompter(self._asker, recalled, self._options, wrong, self._transport.is_active)
+            try:
+                more = self._talk.interactive(prompter)
+            except _NobodyKnowsError:
+                return None
+            except paramiko.BadAuthenticationType:
+                return None
+            except paramiko.AuthenticationException:
+                if not self._transport.is_active():
+                    raise
+                prompter.wrong()
+                wrong |= prompter.asked
+                self.asked |= prompter.asked
+                if not prompter.given:
+                    return None  # it refuses without asking anything
+                continue
+            prompter.right()
+            return more
+        self._tried.append("answers refused")
+        return None
+
+    def _refused(self, taken: Sequence[str], proven: Sequence[str]) -> LoginRefused:
+        user, options = self._options.user, self._options
+        tried = "; ".join((*self._tried, *self.keys.amiss)) or "there is none"
+        wanted = " and ".join(taken)
+        if self.asked:
+            return Unanswered(self._name, f"{user} may not log in: {tried}", "r asks once more")
+        if proven:
+            return LoginRefused(self._name, f"it wants {wanted} besides {' and '.join(proven)} ({tried})", self.remedy)
+        if not set(taken) & set(options.methods):
+            return LoginRefused(self._name, f"it takes only {wanted} from {user}", self.remedy)
+        if "publickey" not in taken:
+            why = f"it takes no keys from {user}, only {wanted}"
+            return LoginRefused(self._name, why, "nobody can be asked for that here; run mailtop on a terminal")
+        return LoginRefused(self._name, f"no key for {user} ({tried})", self.remedy)
+
+
+class _NobodyKnowsError(Exception):
+    """Nobody can be asked."""
+
+
+class _Prompter:
+    """Answers a host's prompts: a password that is remembered, else a person's words."""
+
+    def __init__(
+        self,
+        asker: Asker,
+        recalled: Callable[[Kind, str], str | None],
+        options: SshOptions,
+        wrong: bool,
+        wanted: Callable[[], bool],
+    ) -> None:
+        self._asker, self._recalled, self._wrong, self._wanted = asker, recalled, wrong, wanted
+        self._account = account_of(options)
+        self._place = place_of(options)
+        self.given: list[tuple[str, str]] = []  # passwords and what they belong to, codes as ("", …)
+        self.asked = False
+
+    def __call__(self, title: str, instructions: str, prompts: Prompts) -> list[str]:
+        return [self._answer(f"{title} {instructions}", words, echo) for words, echo in prompts]
+
+    def right(self) -> None:
+        """It was all right: remember the passwords."""
+        for about, said in self.given:
+            if about:
+                self._asker.keep(Kind.PASSWORD, about, said)
+
+    def wrong(self) -> None:
+        """Something was wrong, and nobody says what."""
+        for about, _ in self.given:
+            self._asker.forget(Kind.PASSWORD, about)
+
+    def _answer(self, before: str, words: str, echo: bool) -> str:
+        kind = Kind.CODE if echo or _CODE.search(words) or "password" not in words.lower() else Kind.PASSWORD
+        about = self._account if kind is Kind.PASSWORD else ""
+        said = self._recalled(kind, about) if about else None
+        if said is None:
+            asked = _again(" ".join(f"{self._place}: {before} {words}".split()).rstrip(": "), self._wrong)
+            said = self._asker.ask(kind, about or self._account, asked, not echo, self._wanted)
+            if said is None:
+                raise _NobodyKnowsError
+            self.asked = True
+        self.given.append((about, said))
+        return said
+
+
+def account_of(options: SshOptions) -> str:
+    """Whose password it is."""
+    return f"{options.user}@{options.hostname}:{options.port}"
+
+
+def place_of(options: SshOptions) -> str:
+    """Whose password it is, as people call it."""
+    return f"{options.user}@{options.destination.removeprefix('ssh://').rpartition('@')[2]}"
+
+
+def _again(words: str, wrong: bool | int) -> Foreign:
+    return Foreign((f"{words} (wrong; once more)" if wrong else words).encode("utf-8", "surrogateescape"))
