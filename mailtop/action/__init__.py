@@ -108,7 +108,8 @@ class DestinationAct:
     """One act on how a recipient domain is delivered, declared.
 
     `plan(wish)` asks, changes nothing, and returns the work and whole sentences for the preview. `steps` are all its
-    changing commands. `carry_out` changes, looks and, where a program says no, puts everything back and raises.
+    changing commands. `recheck` raises where it is not as planned any more. `carry_out` changes, looks and, where a
+    program says no, puts everything back and raises.
     """
 
     key: str
@@ -119,6 +120,7 @@ class DestinationAct:
     undone_by: str
     plan: Callable[[Wish], Asking[tuple[Work, tuple[str, ...]]]]
     steps: Callable[[Work, str, str, str, str], tuple[Step, ...]]
+    recheck: Callable[[Work, str], Asking[None]]
     carry_out: Callable[[Work, str, UnderWay], Changing[None]]
     needs: Needs = _CONFIGURES
     letter: str = ""

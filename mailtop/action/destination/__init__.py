@@ -14,11 +14,12 @@ from time import gmtime, strftime
 
 from mailtop.action import DestinationAct, Wish
 from mailtop.action.destination.route import BY_SENDER, Route, route
-from mailtop.action.destination.staging import carry_out, instance_words, look, steps
+from mailtop.action.destination.staging import carry_out, look, recheck, steps
 from mailtop.model.ask import Asking, Command
 from mailtop.model.destination import STATES, Change, Hashes
 from mailtop.model.errors import Refused, UsageError
 from mailtop.model.operation import Danger, Work
+from mailtop.parse.postfix_instance import instance_words
 from mailtop.parse.postfix_settings import settings, without
 from mailtop.parse.standing import Kept
 
@@ -314,6 +315,7 @@ PAUSE = DestinationAct(
     undone_by="restore (sends)",
     plan=_pause,
     steps=steps,
+    recheck=recheck,
     carry_out=carry_out,
 )
 THROTTLE = DestinationAct(
@@ -325,6 +327,7 @@ THROTTLE = DestinationAct(
     undone_by="restore (sends)",
     plan=_throttle,
     steps=steps,
+    recheck=recheck,
     carry_out=carry_out,
 )
 REROUTE = DestinationAct(
@@ -336,6 +339,7 @@ REROUTE = DestinationAct(
     undone_by="restore, but not for mail that has left",
     plan=_reroute,
     steps=steps,
+    recheck=recheck,
     carry_out=carry_out,
 )
 RESTORE = DestinationAct(
@@ -347,6 +351,7 @@ RESTORE = DestinationAct(
     undone_by="nothing: mail that leaves cannot be recalled",
     plan=_restore,
     steps=steps,
+    recheck=recheck,
     carry_out=carry_out,
 )
 FINISH = DestinationAct(
@@ -358,5 +363,6 @@ FINISH = DestinationAct(
     undone_by="restore",
     plan=_finish,
     steps=steps,
+    recheck=recheck,
     carry_out=carry_out,
 )

@@ -10,7 +10,7 @@ written down first, and can be finished or taken back by anyone who comes later.
         before/{main,master}.cf          the files before the first change
         pending/                         a change under way; making the folder is the lock
             plan.json                    what, by whom, both files' hashes before and after
-            old/ new/ state.json         both files before, after; what will be in force
+            old/ new/ state.new          both files before, after; what will be in force
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from mailtop.model.ask import Answer, Asking, Changing, Command, Put
 from mailtop.model.destination import FILES, Hashes, InForce, UnderWay
 from mailtop.model.errors import AskFailed, CommandFailed, Denied, Missing, ParseError, Refused
 from mailtop.model.operation import Step, Work
+from mailtop.parse.postfix_instance import instance_words
 from mailtop.parse.postfix_settings import hashes
 from mailtop.parse.standing import Kept, kept, written
 
@@ -52,11 +53,6 @@ class Paths(NamedTuple):
     def instance(self) -> tuple[str, ...]:
         """What names the instance to Postfix's programs."""
         return instance_words(self.config)
-
-
-def instance_words(config: str) -> tuple[str, ...]:
-    """`-c` and the folder, where it is not the default instance's."""
-    return () if config in ("", "/etc/postfix") else ("-c", config)
 
 
 # looking
@@ -159,11 +155,24 @@ def _close(paths: Paths, *, drops: bool) -> Iterator[Put]:
         yield Put(("rm", "-rf", "--", paths.pending))
         yield Put(("rmdir", "--", paths.folder))
     else:
-        yield Put(("mv", "-f", "--", f"{paths.pending}/state.json", f"{paths.folder}/state.json"))
+        yield Put(("mv", "-f", "--", f"{paths.pending}/state.new", f"{paths.folder}/state.json"))
         yield Put(("rm", "-rf", "--", paths.pending))
 
 
 # carrying out
+
+
+def recheck(work: Work, config: str) -> Asking[None]:
+    """Ask whether everything still is as it was when the work was planned; raises Refused where it is not."""
+    standing, now = yield from look(config)
+    if work.resumes:
+        begun = standing.under_way
+        if not standing.begun or (begun is not None and begun.was != work.was):
+            raise Refused(work.domain, "what was left half-way is not there any more", "nothing was changed")
+    elif standing.begun:
+        raise Refused(work.domain, "another change has begun since the preview", "see :destinations")
+    elif now != work.was:
+        raise Refused(config, "was edited since the preview", "nothing was changed; preview again")
 
 
 def carry_out(work: Work, config: str, note: UnderWay) -> Changing[None]:
@@ -218,7 +227,7 @@ def _write(paths: Paths, work: Work, note: UnderWay) -> Changing[None]:
 
 def _notes(paths: Paths, state: bytes | None, plan: bytes) -> Iterator[Put]:
     if state is not None:
-        yield Put(("tee", "--", f"{paths.pending}/state.json"), state)
+        yield Put(("tee", "--", f"{paths.pending}/state.new"), state)
     yield Put(("tee", "--", f"{paths.pending}/plan.new"), plan)
     yield Put(("mv", "-f", "--", f"{paths.pending}/plan.new", f"{paths.pending}/plan.json"))
 
