@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from functools import partial
 from math import isnan
 from pathlib import Path
@@ -16,6 +16,7 @@ from mailtop.config import HostSettings, PlatformSettings, Settings
 from mailtop.engine import pages
 from mailtop.engine.audit import AuditLog, NoAudit
 from mailtop.engine.catching_up import catch_up
+from mailtop.engine.changing import is_destination_act
 from mailtop.engine.clock import Clock, SystemClock, within
 from mailtop.engine.executor import Executor
 from mailtop.engine.mta import Mta
@@ -25,6 +26,7 @@ from mailtop.engine.receipts import Receipts
 from mailtop.engine.sources import live, recorded
 from mailtop.engine.watching import Watching
 from mailtop.model.ask import Source
+from mailtop.model.destination import Terms, domain_of
 from mailtop.model.errors import MailtopError, Refused, UsageError
 from mailtop.model.operation import Approval, Preview, Receipt, Selection
 from mailtop.model.snapshot import Page, PageAsk, Series, Snapshot
@@ -293,6 +295,8 @@ class Engine:
         """See Console."""
         if not selection.names_something:
             raise Refused(action, "says not on what", "mark rows with space, or set a filter that matches some")
+        if is_destination_act(action):
+            return await self._plan_change(action, selection)
         now = self._clock.now()
         chosen = [(mta, mta.select(selection, now)) for mta in self._watching.mtas]
         acts = [
@@ -300,15 +304,14 @@ class Engine:
             for mta, rows in chosen
             if rows
         ]
-        planned = await asyncio.gather(*acts, return_exceptions=True)
-        previews = [one for one in planned if isinstance(one, Preview)]
-        failed = [one for one in planned if isinstance(one, BaseException)]
-        if failed and (not previews or not all(isinstance(one, MailtopError) for one in failed)):
-            raise failed[0]
-        if not previews:
-            raise Refused(action, "nothing is selected", "mark rows with space, or set a filter that matches some")
-        left_out = tuple(f"Left out: {error}." for error in failed)
-        return tuple(replace(one, warnings=(*one.warnings, *left_out)) for one in previews)
+        return await _all(action, acts)
+
+    async def _plan_change(self, action: str, selection: Selection) -> tuple[Preview, ...]:
+        if selection.domain is None:
+            raise Refused(action, "says not for which domain", "choose a row of the queue's shape, or --domain")
+        domain, terms = domain_of(selection.domain), selection.terms
+        names = [mta.target.name for mta in self._watching.mtas if selection.target in ("", mta.target.name)]
+        return await _all(action, [self._executor.plan_change(action, name, domain, terms) for name in names])
 
     async def approve(self, approval: Approval) -> Receipt:
         """See Console. An act that has begun is finished, and written down, though its face may be gone."""
@@ -323,6 +326,9 @@ class Engine:
     async def undo(self, receipt: str) -> tuple[Preview, ...]:
         """See Console."""
         done, items = self._executor.receipts.undoable(receipt)
+        if is_destination_act(done.undo):
+            domain = done.outcomes[0].id
+            return (await self._executor.plan_change(done.undo, done.target, domain, Terms(), undoes=receipt),)
         return (await self._executor.plan(done.undo, done.target, items, undoes=receipt),)
 
     async def unlock(self, seconds: float) -> None:
@@ -363,6 +369,19 @@ class Engine:
     async def answer(self, question: str, text: str) -> None:  # noqa: ARG002  (nothing asks yet)
         """See Console."""
         raise UsageError("answer", f"no question {question[:40]!r} is open")
+
+
+async def _all(action: str, acts: Sequence[Awaitable[Preview]]) -> tuple[Preview, ...]:
+    """The previews of all targets; those that cannot be planned are named where others can."""
+    planned = await asyncio.gather(*acts, return_exceptions=True)
+    previews = [one for one in planned if isinstance(one, Preview)]
+    failed = [one for one in planned if isinstance(one, BaseException)]
+    if failed and (not previews or not all(isinstance(one, MailtopError) for one in failed)):
+        raise failed[0]
+    if not previews:
+        raise Refused(action, "nothing is selected", "mark rows with space, or set a filter that matches some")
+    left_out = tuple(f"Left out: {error}." for error in failed)
+    return tuple(replace(one, warnings=(*one.warnings, *left_out)) for one in previews)
 
 
 def _pace(seconds: float) -> float:

@@ -9,13 +9,16 @@ from contextlib import suppress
 import msgspec
 from msgspec.structs import replace
 
-from mailtop.action import ACTIONS, Action, carry_out, instance, preview, read_back, reread
+from mailtop.action import ACTIONS, Action, carry_out, instance, preview, preview_of, read_back, reread
 from mailtop.engine.audit import AuditLog
+from mailtop.engine.changing import carried_out, planned, rechecked, unplanned
 from mailtop.engine.clock import Clock
 from mailtop.engine.link import Link, drive
 from mailtop.engine.receipts import Receipts, intent
 from mailtop.model.ask import Answer, Asking, Command, Engine
+from mailtop.model.destination import Terms
 from mailtop.model.errors import AskFailed, MailtopError, Refused, UsageError
+from mailtop.model.mail import QueueId
 from mailtop.model.operation import Approval, Danger, Fate, Item, Outcome, Plan, Preview, Receipt
 from mailtop.model.text import Foreign
 from mailtop.model.topology import Identity, Target
@@ -160,6 +163,22 @@ class Executor:
         }
         return shown
 
+    async def plan_change(self, key: str, target: str, domain: str, terms: Terms, undoes: str = "") -> Preview:
+        """Freeze one act on one destination: how it is delivered now, what changes, the preview. Nothing is changed."""
+        identity = await self._identity(target)
+        link, where = self._linked(target)
+        now = self._clock.now()
+        self._numbers += 1
+        number = f"{int(now * 1000):x}-{self._numbers}"
+        bare = unplanned(key, number, target, identity, now, undoes)
+        plan, act, warnings = await planned(bare, terms, domain, self._operator, link, where)
+        colleagues = await asyncio.to_thread(self._colleagues, target, now)
+        shown = preview_of(act, plan, warnings=(*warnings, *colleagues))
+        self._plans = {name: kept for name, kept in self._plans.items() if now - kept[0].at < PLAN_LIVES} | {
+            number: (plan, shown)
+        }
+        return shown
+
     def _colleagues(self, target: str, now: float) -> tuple[str, ...]:
         recent = {
             str(fact.get("by"))
@@ -203,6 +222,8 @@ class Executor:
             raise Refused(
                 plan.target, f"is not what was planned for: {why}", "nothing was sent; select and preview again"
             )
+        if plan.work is not None:
+            return await self._change(plan, approval, link, target)
         kept, dropped = await drive(reread(plan, self._queued(plan.target)), link, target.container, "re-read")
         if not approval.dry_run:
             self._plans.pop(plan.id, None)  # an approval is good for one act
@@ -230,6 +251,37 @@ class Executor:
             said=_last_line(said),
             error=error or _unsaid(kept, outcomes),
             undo=undo,
+            ended=ended,
+        )
+        return self.receipts.add(receipt, plan)
+
+    async def _change(self, plan: Plan, approval: Approval, link: Link, target: Target) -> Receipt:
+        """The same for a destination: looked at again, written down, changed, told."""
+        act = await rechecked(plan, link, target)
+        if not approval.dry_run:
+            self._plans.pop(plan.id, None)  # an approval is good for one act
+        at = self._clock.now()
+        undo = "" if approval.dry_run else act.undo
+        number = f"r{plan.id}{f'-dry{at:.3f}' if approval.dry_run else ''}"
+        approval = replace(approval, by=self._operator)
+        self._audit.write(intent(number, plan, (), (), approval, at, undo))
+        domain = QueueId(plan.work.domain if plan.work is not None else "")
+        outcome, error, ended = Outcome(domain, Fate.DONE), "", 0.0
+        if not approval.dry_run:
+            outcome, error = await carried_out(plan, self._operator, at, link, target)
+            ended = self._clock.now()
+        receipt = Receipt(
+            number,
+            plan.id,
+            plan.action,
+            plan.target,
+            approval.by,
+            at,
+            approval.dry_run,
+            ok=outcome.fate is Fate.DONE,
+            outcomes=(outcome,),
+            error=error,
+            undo=undo if outcome.fate is Fate.DONE else "",
             ended=ended,
         )
         return self.receipts.add(receipt, plan)

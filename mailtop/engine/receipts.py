@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from mailtop.engine.audit import AuditLog, Fact
 from mailtop.model.errors import Refused
 from mailtop.model.mail import QueueId
-from mailtop.model.operation import Approval, Fate, Item, Outcome, Plan, Receipt
+from mailtop.model.operation import Approval, Fate, Item, Outcome, Plan, Receipt, Work
 from mailtop.model.text import Foreign
 
 REMEMBERED = 86_400.0  # seconds: an older act is history, in the audit file, and not to be taken back
@@ -99,7 +99,8 @@ class Receipts:
         number = str(fact.get("receipt", ""))
         if fact.get("fact") == "intent" and not fact.get("dry_run"):
             self._items[number] = tuple(_items(fact))
-            outcomes = tuple(Outcome(item.id, Fate.UNKNOWN) for item in self._items[number])
+            ids = [item.id for item in self._items[number]] or [QueueId(name) for name in _domains(fact)]
+            outcomes = tuple(Outcome(name, Fate.UNKNOWN) for name in ids)
             self._keep(_recalled(fact, at, outcomes, CLOSED, ended=at))
         elif fact.get("fact") in ("outcome", "decided"):
             first = self._receipts.get(number)
@@ -180,7 +181,23 @@ def intent(
         "count": len(items),
         "items": [[i.id, i.arrival, i.size, i.queue, _lossless(i.sender), _lossless(i.recipient)] for i in items],
         "dropped": [[outcome.id, outcome.fate] for outcome in dropped],
+        **(_change(plan.work) if plan.work is not None else {}),
     }
+
+
+def _change(work: Work) -> Fact:
+    """What is to change of a destination: the lines, the hashes of both files before, and until when."""
+    return {
+        "domain": work.domain,
+        "diff": [_lossless(Foreign(line.encode("utf-8", "surrogateescape"))) for line in work.diff],
+        "was": {"main.cf": work.was.main, "master.cf": work.was.master},
+        "until": work.until,
+    }
+
+
+def _domains(fact: dict[str, object]) -> list[str]:
+    """The destination that a fact is about, if it is about one."""
+    return [str(fact["domain"])] if fact.get("domain") else []
 
 
 def outcome_fact(fact: str, receipt: Receipt, undoes: str) -> Fact:

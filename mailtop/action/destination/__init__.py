@@ -48,6 +48,7 @@ def _changed(wish: Wish, action: str) -> Asking[tuple[Work, tuple[str, ...]]]:
     way = yield from route(wish.domain, instance_words(wish.config))
     change = _change(wish, action, way)
     maps, deferring = way.raw.get("transport_maps", ""), way.raw.get("defer_transports", "")
+    _plain("transport_maps", maps, deferring)
     named = {"transport_maps": ", ".join(filter(None, (change.row, maps)))}
     if change.deferred:
         named["defer_transports"] = ", ".join(filter(None, (deferring, change.service)))
@@ -96,8 +97,7 @@ def _change(wish: Wish, action: str, way: Route) -> Change:
     if not _NEXT_HOP.fullmatch(next_hop):
         raise Refused(wish.domain, f"its next hop {next_hop[:60]!r} does not fit into one row", "change it by hand")
     line = " ".join((service, *way.line.split(" ", 1)[1:]))
-    if not all(map(_writable, line)):
-        raise Refused(wish.domain, f"the line of {way.service} in master.cf is not plain text", "change it by hand")
+    _plain(way.service, line)
     return Change(
         action,
         wish.domain,
@@ -112,8 +112,11 @@ def _change(wish: Wish, action: str, way: Route) -> Change:
     )
 
 
-def _writable(character: str) -> bool:
-    return character.isprintable() and not "\ud800" <= character <= "\udfff"
+def _plain(name: str, *values: str) -> None:
+    """Refuse what could not be shown and sent as it is: control characters, bytes that are not UTF-8."""
+    for value in values:
+        if not value.isprintable():
+            raise Refused(name, "its value is not plain text", "change it by hand")
 
 
 def _relay(wish: Wish, way: Route) -> str:
@@ -195,6 +198,7 @@ def _restore(wish: Wish) -> Asking[tuple[Work, tuple[str, ...]]]:
         raise Refused(wish.domain, "nothing of mailtop's is in force for it", "see :destinations for what is")
     words = instance_words(wish.config)
     raw = settings((yield Command(("postconf", *words, "transport_maps", "defer_transports"))).ok("postconf"))
+    _plain("transport_maps", *raw.values())
     rest = tuple(change for change in kept.changes if change is not gone)
     after = {
         "transport_maps": without(raw.get("transport_maps", ""), gone.row),
