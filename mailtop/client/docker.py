@@ -5,6 +5,7 @@ Source: Docker Engine API, 1.24 and up.
 
 from __future__ import annotations
 
+import re
 import socket
 from collections.abc import Callable, Iterator
 from threading import Lock
@@ -13,14 +14,17 @@ from urllib.parse import quote
 
 import msgspec
 
+from mailtop.client.docker_get import get
 from mailtop.client.docker_stream import ExecChannel, Gathering, Stream, request
+from mailtop.client.docker_words import START, agreed, refusal, unreachable
 from mailtop.model.ask import Chunk
-from mailtop.model.errors import Garbled, LinkLost, Missing, ParseError
+from mailtop.model.errors import Garbled, LinkLost, Missing, ParseError, TimedOut
 from mailtop.parse.docker_log import LogReader, Position, epoch
 
 if TYPE_CHECKING:
     from mailtop.client.docker_api import Api
 
+_VERSION = re.compile(r"^/v\d+\.\d+(?=/)")
 PATIENCE = 10.0  # seconds for a request of our own, such as a look at a state
 
 
@@ -51,18 +55,19 @@ class Docker:
     def __init__(self, dial: Callable[[], socket.socket], name: str = "docker") -> None:
         self.name = name
         self._dial = dial
-        self._lock = Lock()
+        self._lock, self._agreeing = Lock(), Lock()
         self._known: Api | None = None
+        self._version = ""  # as a path begins: /v1.41
         self._streams: set[Stream] = set()
         self._closed = False
 
     def ping(self, timeout: float = PATIENCE) -> None:
         """Ask whether it is there; raises Missing, Denied, TimedOut, LinkLost, with what to do."""
-        self._api(timeout).get("/_ping", timeout, versioned=False)
+        self._get("/_ping", timeout)
 
     def get(self, path: str, keep: tuple[str, ...], timeout: float = PATIENCE) -> bytes:
         """GET `path`; the JSON answer with nothing but the fields of `keep` (see `model.ask.Engine`)."""
-        body = self._api(timeout).get(path, timeout)
+        body = self._get(self._agreed(timeout) + path, timeout)
         try:
             value = msgspec.json.decode(body)
         except msgspec.DecodeError as error:
@@ -71,13 +76,11 @@ class Docker:
 
     def exec_channel(self, container: str, argv: tuple[str, ...], timeout: float = PATIENCE) -> ExecChannel:
         """Start a program in a container, with its three streams. Docker ends it for nobody: give it a deadline."""
-        from mailtop.client.docker_api import START
-
         api = self._api(timeout)
         exec_id = api.create_exec(container, argv)
         stream = self._stream(f"{self.name}/{container}")
         try:
-            path = "/v{}.{}".format(*api.version) + f"/exec/{exec_id}/start"
+            path = f"{self._version}/exec/{exec_id}/start"
             first = self._asked(stream, "POST", path, b'{"Detach":false,"Tty":false}', min(timeout, START))
         except BaseException:
             self._end(stream)
@@ -133,19 +136,42 @@ class Docker:
         if self._known is not None:
             self._known.close()
 
-    def _api(self, timeout: float) -> Api:
-        from mailtop.client.docker_api import Api  # 300 ms
+    def _get(self, path: str, timeout: float) -> bytes:
+        """GET a path; over a socket of its own as long as no program was started, for the SDK is loaded then."""
+        thing = f"{self.name}: {_unversioned(path)}"
+        if self._known is not None:
+            return self._known.get(path, thing, timeout)
+        stream = self._stream(thing)
+        try:
+            status, body = get(stream, path, timeout)
+        finally:
+            self._end(stream)
+        if status >= 400:
+            raise refusal(stream.thing, status, body)
+        return body
 
+    def _agreed(self, timeout: float) -> str:
+        """The newest version that both know, as a path begins."""
+        if not self._agreeing.acquire(timeout=timeout):
+            raise TimedOut(self.name, "the Engine does not say its version within the deadline")
+        try:
+            if not self._version:
+                self._version = "/v{}.{}".format(*agreed(self.name, self._get("/version", timeout)))
+            return self._version
+        finally:
+            self._agreeing.release()
+
+    def _api(self, timeout: float) -> Api:
+        from mailtop.client.docker_api import Api  # 100 ms
+
+        version = self._agreed(timeout)
         with self._lock:
             if self._closed:
                 raise LinkLost(self.name, "closed")
-            api = self._known = self._known or Api(self._dial, self.name)
-        api.agree(timeout)
-        return api
+            self._known = self._known or Api(self._dial, self.name, version.removeprefix("/v"))
+            return self._known
 
     def _stream(self, thing: str) -> Stream:
-        from mailtop.client.docker_api import unreachable
-
         try:
             stream = Stream(self._dial(), thing)
         except OSError as error:
@@ -163,15 +189,13 @@ class Docker:
         stream.close()
 
     def _asked(self, stream: Stream, method: str, path: str, body: bytes | None, timeout: float) -> bytes:
-        from mailtop.client.docker_api import refusal
-
         status, rest = request(stream, method, path, body, timeout)
         if status >= 400:
             raise refusal(stream.thing, status, rest)
         return rest
 
     def _inspect(self, container: str) -> Inspected:
-        body = self._api(PATIENCE).get(f"/containers/{quote(container, safe='')}/json", PATIENCE)
+        body = self._get(f"{self._agreed(PATIENCE)}/containers/{quote(container, safe='')}/json", PATIENCE)
         try:
             return msgspec.json.decode(body, type=Inspected)
         except msgspec.DecodeError as error:
@@ -191,14 +215,14 @@ class Docker:
     def _newest(self, container: str, inspected: Inspected) -> Position | None:
         """Where the log's last line stands, None where it has none. The Engine reads it from the end: 5 ms."""
         last = LogReader(None, inspected.Config.Tty)
-        path = self._log_path(container, "&follow=0&tail=1", versioned=False)
-        _fed(last, self._api(PATIENCE).get(path, PATIENCE), f"{self.name}/{container}: log")
+        path = self._log_path(container, "&follow=0&tail=1")
+        _fed(last, self._get(path, PATIENCE), f"{self.name}/{container}: log")
         last.end()
         return last.position
 
-    def _log_path(self, container: str, rest: str, versioned: bool = True) -> str:
-        version = "/v{}.{}".format(*self._api(PATIENCE).version) if versioned else ""
-        return f"{version}/containers/{quote(container, safe='')}/logs?stdout=1&stderr=1&timestamps=1{rest}"
+    def _log_path(self, container: str, rest: str) -> str:
+        path = f"{self._agreed(PATIENCE)}/containers/{quote(container, safe='')}/logs"
+        return f"{path}?stdout=1&stderr=1&timestamps=1{rest}"
 
     def _chunk(self, reader: LogReader, lines: bytes, before: Position | None, inspected: Inspected) -> Chunk:
         """`before`: the resume point, for the first chunk only."""
@@ -252,6 +276,15 @@ def kept(value: Any, keep: tuple[str, ...]) -> Any:
     for head, names in inside.items():
         result.setdefault(head, kept(value[head], tuple(names)))
     return result
+
+
+def _unversioned(path: str) -> str:
+    """How a request is named: without its version and query.
+
+    >>> _unversioned("/v1.41/containers/json?all=1")
+    '/containers/json'
+    """
+    return _VERSION.sub("", path.partition("?")[0])
 
 
 def _accepted(position: Position | None, since: int, newest: Position | None) -> Chunk:

@@ -1,7 +1,7 @@
 """The Docker SDK over sockets that are dialled for it: short requests, each with one deadline.
 
-Importing this costs 100 ms: `client/docker.py` does so when an Engine is first asked. The SDK's own way over SSH is
-never ours and would import paramiko, as much again before a local Engine's first answer; an empty module stands there.
+Importing this costs 100 ms: `client/docker.py` does so when a first program is started in a container. The SDK's own
+way over SSH is never ours and would import paramiko, as much again; an empty module stands there.
 """
 
 # ruff: noqa: E402 — the empty module must be there first
@@ -20,78 +20,48 @@ from weakref import WeakSet
 sys.modules.setdefault("docker.transport.sshconn", ModuleType("docker.transport.sshconn"))
 
 import docker.errors
-import msgspec
 import requests
 import urllib3.connection
 import urllib3.connectionpool
 from docker import APIClient
 from docker.transport.basehttpadapter import BaseHTTPAdapter
 
-from mailtop.model.errors import AskFailed, CommandFailed, Denied, Garbled, LinkLost, Missing, TimedOut
-from mailtop.model.text import Foreign
+from mailtop.client.docker_get import BODY_LIMIT
+from mailtop.client.docker_words import START, refusal, unreachable
+from mailtop.model.errors import AskFailed, Garbled, LinkLost, TimedOut
 from mailtop.transport.deadline import Deadline
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
 
-OLDEST, NEWEST = (1, 24), (1, 45)  # what this was written for; an Engine that has both is spoken to in NEWEST
-BODY_LIMIT = 64 << 20
 KEPT = 4  # connections kept between requests; one more is closed after its answer
-START = 4  # seconds for each of the two steps of starting a program; 0.1 is usual
 
 
 class Api:
     """One Engine: an SDK client whose connections come from `dial`. Thread-safe."""
 
-    def __init__(self, dial: Callable[[], socket.socket], name: str) -> None:
+    def __init__(self, dial: Callable[[], socket.socket], name: str, version: str) -> None:
         self._name = name
         self._open: WeakSet[_Socket] = WeakSet()
-        self._lock, self._agreeing = Lock(), Lock()
+        self._lock = Lock()
         self._closed = False
         self._adapter = _Adapter(lambda: self._dialled(dial))
-        self.version = (0, 0)
-        self._client = self._speaking(OLDEST)
+        self._client = APIClient("unix:///dialled", version=version, timeout=START)
+        self._client.trust_env = False
+        self._client.mount("http+docker://", self._adapter)
 
-    def agree(self, timeout: float) -> None:
-        """Find the newest version that both know, where that was not done before; raises from AskFailed."""
-        if not self._agreeing.acquire(timeout=timeout):
-            raise TimedOut(self._name, "the Engine does not say its version within the deadline")
-        try:
-            if self.version == (0, 0):
-                version = self._agreed(self.get("/version", timeout, versioned=False))
-                self._client = self._speaking(version)
-                self.version = version
-        finally:
-            self._agreeing.release()
-
-    def _speaking(self, version: tuple[int, int]) -> APIClient:
-        client = APIClient("unix:///dialled", version="{}.{}".format(*version), timeout=START)
-        client.trust_env = False
-        client.mount("http+docker://", self._adapter)
-        return client
-
-    def _agreed(self, body: bytes) -> tuple[int, int]:
-        try:
-            engine = msgspec.json.decode(body, type=_Versions)
-            newest, oldest = _version(engine.ApiVersion), _version(engine.MinAPIVersion)
-        except (msgspec.DecodeError, ValueError) as error:
-            raise Garbled(self._name, "what answers is no Docker Engine") from error
-        if newest < OLDEST:
-            raise Missing(self._name, f"its API {engine.ApiVersion} is older than 1.24", "upgrade Docker")
-        return max(min(newest, NEWEST), oldest)
-
-    def get(self, path: str, timeout: float, versioned: bool = True) -> bytes:
-        """GET a path; the whole body. Raises from AskFailed."""
-        url = self._client.base_url + ("/v{}.{}".format(*self.version) if versioned else "") + path
-        with self._explained(f"{self._name}: {path.partition('?')[0]}"):
+    def get(self, path: str, thing: str, timeout: float) -> bytes:
+        """GET a path, version and all; the whole body. Raises from AskFailed, naming `thing`."""
+        url = self._client.base_url + path
+        with self._explained(thing):
             with self._client.get(url, timeout=timeout, stream=True) as response:
                 body = b""
                 for piece in response.iter_content(1 << 16):
                     body += piece
                     if len(body) > BODY_LIMIT:
-                        raise Garbled(self._name, f"{path}: an answer of more than 64 MiB")
+                        raise Garbled(thing, "an answer of more than 64 MiB")
             if response.status_code >= 400:
-                raise refusal(f"{self._name}: {path.partition('?')[0]}", response.status_code, body)
+                raise refusal(thing, response.status_code, body)
             return body
 
     def create_exec(self, container: str, argv: tuple[str, ...]) -> str:
@@ -138,11 +108,6 @@ class Api:
             raise _failure(thing, error) from error
         except (docker.errors.DockerException, KeyError, ValueError) as error:
             raise Garbled(thing, "an answer that is no Docker Engine's") from error
-
-
-class _Versions(msgspec.Struct):
-    ApiVersion: str
-    MinAPIVersion: str = "1.12"
 
 
 class _Socket(socket.socket):
@@ -195,40 +160,6 @@ class _Adapter(BaseHTTPAdapter):
         self._pool.close()
 
 
-def refusal(thing: str, status: int, body: bytes) -> AskFailed:
-    """What an HTTP status of 400 and more means."""
-    try:
-        said: bytes = msgspec.json.decode(body, type=dict[str, str])["message"].encode()
-    except (msgspec.DecodeError, KeyError):
-        said = body.strip()[:300] or b"HTTP status %d" % status
-    if status in (401, 403):
-        return Denied(thing, Foreign(said))
-    if status == 404:
-        return Missing(thing, Foreign(said))
-    if b"is paused" in said:
-        return CommandFailed(thing, "the container is paused", "docker unpause lets it go on")
-    if b"is not running" in said:
-        return CommandFailed(thing, "the container is not running")
-    if b"is restarting" in said:
-        return CommandFailed(thing, "the container is restarting")
-    if status == 501 or b"does not support reading" in said:
-        return Missing(thing, Foreign(said), "set a logging driver that can be read: json-file, local or journald")
-    return CommandFailed(thing, Foreign(said))
-
-
-def unreachable(thing: str, error: OSError) -> AskFailed:
-    """Why the Engine's socket cannot be dialled."""
-    if isinstance(error, PermissionError):
-        return Denied(thing, "permission denied on the Engine's socket", "add the user to group docker")
-    if isinstance(error, FileNotFoundError):
-        return Missing(thing, "the Engine's socket is not there", "install and start Docker, or set docker = false")
-    if isinstance(error, ConnectionRefusedError):
-        return Missing(thing, "nothing listens on the Engine's socket", "start Docker: systemctl start docker")
-    if isinstance(error, TimeoutError):
-        return TimedOut(thing, "the Engine's socket takes no connection")
-    return LinkLost(thing, error.strerror or str(error))
-
-
 def _failure(thing: str, error: BaseException) -> AskFailed:
     """What lies under the layers of requests and urllib3."""
     inner: BaseException | None = error
@@ -241,11 +172,6 @@ def _failure(thing: str, error: BaseException) -> AskFailed:
             return Garbled(thing, "not an HTTP answer")
         inner = inner.__cause__ or inner.__context__
     return LinkLost(thing, "the connection to the Engine was lost")
-
-
-def _version(text: str) -> tuple[int, int]:
-    major, _, minor = text.partition(".")
-    return int(major), int(minor)
 
 
 def _shut(sock: socket.socket) -> None:

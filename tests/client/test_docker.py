@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import socket
 import struct
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -38,6 +40,16 @@ def docker(engine: FakeEngine) -> Iterator[Docker]:
 
 def dialled(transport: Local | Misbehaving, path: Path) -> Docker:
     return Docker(lambda: transport.dial(UnixAddress(str(path))), "mail1")
+
+
+@pytest.fixture(params=["before the SDK is there", "with the SDK"])
+def asked_docker(request: pytest.FixtureRequest, docker: Docker) -> Docker:
+    """An Engine that knows its version; with the SDK it has been asked to start a program."""
+    if request.param == "with the SDK":
+        docker._api(1.0)
+    else:
+        docker._agreed(1.0)
+    return docker
 
 
 def close_when(event: threading.Event, docker: Docker) -> None:
@@ -101,7 +113,7 @@ def test_an_engine_too_old_is_named(engine: FakeEngine, docker: Docker) -> None:
     engine.says["/version"] = (200, {"ApiVersion": "1.18"})
 
     with pytest.raises(Missing, match=r"its API 1\.18 is older than 1\.24; upgrade Docker"):
-        docker.ping()
+        docker.get("/info", ())
 
 
 @pytest.mark.parametrize(
@@ -159,11 +171,41 @@ def test_what_is_no_json_is_garbled(engine: FakeEngine, docker: Docker) -> None:
         docker.get("/info", ("ID",))
 
 
+def chunk(octets: bytes, extension: bytes = b"") -> bytes:
+    return b"%x%s\r\n%s\r\n" % (len(octets), extension, octets)
+
+
+def test_an_answer_in_chunks_is_whole_and_one_cut_short_is_a_lost_link(engine: FakeEngine, docker: Docker) -> None:
+    head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+    whole = chunk(b'{"ID"', b";a=b") + chunk(b':\r\n"0\\r\\n') + chunk(b'x"}') + chunk(b"")
+    bodies = (whole, whole[:-8], b"-5\r\n", b"zz\r\n")
+    engine.says["/info"] = [lambda sock, body=body: sock.sendall(head + body) for body in bodies]  # type: ignore[misc]
+
+    assert docker.get("/info", ("ID",)) == b'{"ID":"0\\r\\nx"}'
+    with pytest.raises(LinkLost, match="the Engine ended the connection"):
+        docker.get("/info", ("ID",))
+    for _ in range(2):
+        with pytest.raises(Garbled, match="not a chunk's size"):
+            docker.get("/info", ("ID",))
+
+
+def test_a_first_answer_needs_no_sdk(engine: FakeEngine) -> None:
+    program = (
+        "import socket, sys; from mailtop.client.docker import Docker\n"
+        "def dial():\n    end = socket.socket(socket.AF_UNIX); end.connect(sys.argv[1]); return end\n"
+        "docker = Docker(dial); docker.ping(); docker.get('/info', ('ID',)); docker.close()\n"
+        "sys.exit('docker' in sys.modules or 'requests' in sys.modules)"
+    )
+    engine.says["/info"] = (200, {"ID": "x"})
+
+    assert subprocess.run([sys.executable, "-c", program, str(engine.path)], timeout=20).returncode == 0
+
+
 FAULTS: list[tuple[Fault, type[AskFailed]]] = [
     (Stall(), TimedOut),
     (Stall(after=30), TimedOut),
     (Cut(), LinkLost),
-    (Cut(after=30), Garbled),  # within the head
+    (Cut(after=30), LinkLost),  # within the head
     (Cut(after=60), LinkLost),
     (HalfClose(after=60), LinkLost),
     (Garble(), Garbled),
@@ -171,7 +213,7 @@ FAULTS: list[tuple[Fault, type[AskFailed]]] = [
 
 
 @pytest.mark.parametrize(("fault", "kind"), FAULTS)
-def test_a_fault_ends_in_its_error_and_the_next_ask_is_well(
+def test_a_fault_of_a_first_question_ends_in_its_error_and_the_next_ask_is_well(
     engine: FakeEngine, fault: Fault, kind: type[AskFailed]
 ) -> None:
     engine.says["/info"] = (200, {"ID": "x" * 200})
@@ -186,9 +228,26 @@ def test_a_fault_ends_in_its_error_and_the_next_ask_is_well(
     wire.close()
 
 
+@pytest.mark.parametrize(("fault", "kind"), [*FAULTS[:3], (Cut(after=30), Garbled), *FAULTS[4:]])
+def test_a_fault_with_the_sdk_ends_in_its_error_and_the_next_ask_is_well(
+    engine: FakeEngine, fault: Fault, kind: type[AskFailed]
+) -> None:
+    engine.says["/info"] = (200, {"ID": "x" * 200})
+    wire = Misbehaving(Local(), [None, fault])
+    docker = dialled(wire, engine.path)
+    docker._api(1.0)
+
+    with pytest.raises(kind):
+        docker.get("/info", ("ID",), timeout=0.5)
+
+    assert docker.get("/info", ("ID",)) == b'{"ID":"%s"}' % (b"x" * 200)
+    docker.close()
+    wire.close()
+
+
 def test_an_answer_octet_by_octet_is_an_answer(engine: FakeEngine) -> None:
     engine.says["/info"] = (200, {"ID": "x"})
-    wire = Misbehaving(Local(), [Drip()])
+    wire = Misbehaving(Local(), [Drip(), Drip()])
     docker = dialled(wire, engine.path)
 
     assert docker.get("/info", ("ID",)) == b'{"ID":"x"}'
@@ -196,7 +255,7 @@ def test_an_answer_octet_by_octet_is_an_answer(engine: FakeEngine) -> None:
     wire.close()
 
 
-def test_an_answer_that_trickles_has_one_deadline(engine: FakeEngine, docker: Docker) -> None:
+def test_an_answer_that_trickles_has_one_deadline(engine: FakeEngine, asked_docker: Docker) -> None:
     stop = threading.Event()
 
     def trickle(sock: socket.socket) -> None:
@@ -205,14 +264,13 @@ def test_an_answer_that_trickles_has_one_deadline(engine: FakeEngine, docker: Do
             sock.sendall(b"x")
 
     engine.says["/info"] = trickle
-    docker.ping()
 
     with pytest.raises(TimedOut):
-        docker.get("/info", (), timeout=0.4)
+        asked_docker.get("/info", (), timeout=0.4)
     stop.set()
 
 
-def test_closing_wakes_a_request(engine: FakeEngine, docker: Docker) -> None:
+def test_closing_wakes_a_request(engine: FakeEngine, asked_docker: Docker) -> None:
     asked, stop = threading.Event(), threading.Event()
 
     def silent(sock: socket.socket) -> None:
@@ -220,10 +278,10 @@ def test_closing_wakes_a_request(engine: FakeEngine, docker: Docker) -> None:
         stop.wait(10)
 
     engine.says["/info"] = silent
-    close_when(asked, docker)
+    close_when(asked, asked_docker)
 
     with pytest.raises(LinkLost):
-        docker.get("/info", (), timeout=10)
+        asked_docker.get("/info", (), timeout=10)
     stop.set()
 
 
