@@ -48,8 +48,8 @@ class Console(Protocol):
         A snapshot comes when it is there. Raises UsageError at either end, and where nothing is replayed.
         """
 
-    async def answer(self, question: str, text: str) -> None:
-        """Answer a Question of the engine."""
+    async def answer(self, question: str, text: str | None) -> None:
+        """Answer a Question of the engine; None refuses. UsageError where it is asked no longer."""
 
     async def close(self) -> None:
         """End the engine, and wait until it has ended."""

@@ -22,6 +22,7 @@ from mailtop.engine.executor import Executor
 from mailtop.engine.mta import Mta
 from mailtop.engine.playing import Playing
 from mailtop.engine.process import Setup
+from mailtop.engine.questions import Questions
 from mailtop.engine.receipts import Receipts
 from mailtop.engine.sources import live, recorded
 from mailtop.engine.watching import Watching
@@ -57,16 +58,20 @@ class Engine:
         read_only: str = "",
         playing: Playing | None = None,
         tape: Tape | None = None,
+        questions: Questions | None = None,
     ) -> None:
         """`sources`: what makes the source of each host of `settings.hosts`; `tape`: a recording to write.
 
-        `read_only`: why nothing may be changed, empty where it may.
+        `read_only`: why nothing may be changed, empty where it may. `questions`: what the sources ask through.
         """
         self._clock = clock
         self._playing = playing
         self._tape = tape
         self._read_only = read_only
-        self._new_watching = partial(Watching, settings, sources, clock, driven=playing is not None)
+        self._questions = questions or Questions(clock.now)
+        self._new_watching = partial(
+            Watching, settings, sources, clock, driven=playing is not None, waits=self._questions.waits
+        )
         self._watching = self._new_watching()
         self._executor = Executor(
             lambda name: self._watching.linked(name),
@@ -96,7 +101,8 @@ class Engine:
         if setup.recording:
             return cls._of_recording(setup)
         settings, clock, tape = setup.settings, SystemClock(), None
-        sources = {name: live(name, host) for name, host in settings.hosts.items()}
+        questions = Questions(clock.now)
+        sources = {name: live(name, host, questions.asker(name)) for name, host in settings.hosts.items()}
         if setup.record_to:
             platform = settings.platform.name or ", ".join(settings.hosts)
             tape = Tape(
@@ -112,6 +118,7 @@ class Engine:
             audit=AuditLog(Path(setup.audit)),
             read_only=why,
             tape=tape,
+            questions=questions,
         )
 
     @classmethod
@@ -176,6 +183,7 @@ class Engine:
         """Finish acts, then end all tasks and connections."""
         await self.finish_acts()
         self._ended = True
+        self._questions.close()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -228,6 +236,7 @@ class Engine:
         self._seq += 1
         return replace(
             self._watching.picture(self._seq, now, logs),
+            questions=self._questions.open,
             receipts=executor.receipts.shown,
             interval=self._interval,
             read_only=bool(self._read_only),
@@ -366,9 +375,10 @@ class Engine:
         self._playing.step(by)
         self._paused = True
 
-    async def answer(self, question: str, text: str) -> None:  # noqa: ARG002  (nothing asks yet)
+    async def answer(self, question: str, text: str | None) -> None:
         """See Console."""
-        raise UsageError("answer", f"no question {question[:40]!r} is open")
+        self._questions.answer(question, text)
+        self._due.set()
 
 
 async def _all(action: str, acts: Sequence[Awaitable[Preview]]) -> tuple[Preview, ...]:

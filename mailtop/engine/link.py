@@ -11,11 +11,13 @@ from typing import Any, cast
 
 from mailtop.engine.clock import Clock, within
 from mailtop.model.ask import Answer, Asking, Command, Engine, Put, Source, Yields
-from mailtop.model.errors import AskFailed, LinkLost, MailtopError, TimedOut, Unreachable
+from mailtop.model.errors import AskFailed, LinkLost, MailtopError, TimedOut, Unanswered, Unreachable
 from mailtop.model.snapshot import HostState
 from mailtop.model.snapshot import Link as LinkState
 
 CONNECT_WITHIN = 20.0
+ASK_AGAIN = 600.0  # seconds until a person is asked once more that has not answered, unless somebody wants it sooner
+_LOOK = 0.2  # seconds between two looks whether a host waits for a person
 SILENT_AFTER = 3  # so many deadlines in a row, from whatever ask, and the host itself is called silent
 GRACE = 3.0  # what a client may take beyond an ask's own deadline before we stop waiting for its thread
 LONG_READ = 1 << 16  # bytes of an answer; a longer one is read off the loop
@@ -49,13 +51,21 @@ class Link:
     """Keeps one `Source` connected, and asks it from threads of its own."""
 
     def __init__(
-        self, host: str, make_source: Callable[[], Source], clock: Clock, backoff: Backoff | None = None
+        self,
+        host: str,
+        make_source: Callable[[], Source],
+        clock: Clock,
+        backoff: Backoff | None = None,
+        waits: Callable[[str], str] = lambda host: "",  # noqa: ARG005
     ) -> None:
+        """`waits`: what a host waits to be told by a person before it lets us in, empty for nothing."""
         self.host = host
         self.generation = 0  # grows with every connection: what was denied may be asked again
         self._make_source = make_source
         self._clock = clock
         self._backoff = backoff or Backoff(1.0, 30.0)
+        self._waits = waits
+        self._wanted = asyncio.Event()
         self._source: Source | None = None
         self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix=f"ask-{host}")
         self._up = asyncio.Event()
@@ -89,6 +99,11 @@ class Link:
         while True:
             try:
                 await self._connect()
+            except Unanswered as error:
+                self._say(LinkState.DOWN, str(error), retry_in=ASK_AGAIN)
+                self._wanted.clear()
+                await within(self._wanted, ASK_AGAIN)
+                continue
             except Unreachable as error:
                 wait = self._backoff.next()
                 self._say(LinkState.DOWN, str(error), retry_in=wait)
@@ -106,8 +121,11 @@ class Link:
             made[0].connect()
 
         try:
-            async with asyncio.timeout(CONNECT_WITHIN):
-                await loop.run_in_executor(self._pool, connect)
+            async with asyncio.timeout(CONNECT_WITHIN) as limit:
+                connecting = loop.run_in_executor(self._pool, connect)
+                connecting.add_done_callback(lambda ended: ended.cancelled() or ended.exception())
+                await self._patiently(connecting, limit)
+                await connecting
         except (TimeoutError, MailtopError, OSError) as error:
             for source in made:
                 await loop.run_in_executor(None, source.close)
@@ -123,6 +141,22 @@ class Link:
         self._down.clear()
         self._say(LinkState.UP)
         self._up.set()
+
+    async def _patiently(self, connecting: asyncio.Future[None], limit: asyncio.Timeout) -> None:
+        """Wait for a connection; the time that a person takes is not the host's."""
+        asked = False
+        while not connecting.done():
+            await asyncio.wait((connecting,), timeout=_LOOK)
+            words = self._waits(self.host)
+            if words:
+                limit.reschedule(asyncio.get_running_loop().time() + CONNECT_WITHIN)
+            if words or asked:
+                self._say(LinkState.CONNECTING, f"{self.host}: waits for an answer: {words}" if words else "")
+            asked = bool(words)
+
+    def retry(self) -> None:
+        """A person is there: connect now, where only the want of an answer kept us from it."""
+        self._wanted.set()
 
     async def _watch(self) -> None:
         """Return when the connection is lost, having closed it."""

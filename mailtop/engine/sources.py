@@ -7,13 +7,18 @@ from collections.abc import Callable
 from pathlib import Path
 
 from mailtop.config import HostSettings
+from mailtop.engine.secrets import source
 from mailtop.model.ask import Source
+from mailtop.model.question import Asker
 from mailtop.transport.record import Recorder
 from mailtop.transport.recording import Entry
 
 
-def live(name: str, settings: HostSettings) -> Callable[[], Source]:
-    """Return what makes a fresh source of one live host; nothing is imported or opened before it is called."""
+def live(name: str, settings: HostSettings, asker: Asker | None = None) -> Callable[[], Source]:
+    """Return what makes a fresh source of one live host; nothing is imported or opened before it is called.
+
+    `asker`: whom its connection asks for passphrases, passwords and codes; nobody where there is none.
+    """
 
     def make() -> Source:
         from mailtop.client.host import LiveHost, local_engine
@@ -28,7 +33,8 @@ def live(name: str, settings: HostSettings) -> Callable[[], Source]:
 
         config_file = str(Path(settings.ssh_config).expanduser()) if settings.ssh_config else None
         options = resolve(settings.ssh, config_file)
-        return LiveHost(Ssh(name, options), settings.docker, UnixAddress(settings.docker_socket))
+        ssh = Ssh(name, options, asker=asker, password=source(settings, f"hosts.{name}"))
+        return LiveHost(ssh, settings.docker, UnixAddress(settings.docker_socket))
 
     return make
 

@@ -85,6 +85,7 @@ class Watch:
 
     def refresh(self, target: str = "", probe: str = "", *, force: bool = False) -> None:
         """Ask now: all probes, or those of one target or one name. `force`: whatever it costs."""
+        self.link.retry()
         self._wake.set()
         for (name, asked), collector in self.collectors.items():
             if target in ("", name) and probe in ("", asked):

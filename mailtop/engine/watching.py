@@ -44,9 +44,18 @@ class Watching:
     """Belongs to the engine's loop: nobody else writes here."""
 
     def __init__(
-        self, settings: Settings, sources: Mapping[str, Callable[[], Source]], clock: Clock, *, driven: bool
+        self,
+        settings: Settings,
+        sources: Mapping[str, Callable[[], Source]],
+        clock: Clock,
+        *,
+        driven: bool,
+        waits: Callable[[str], str] = lambda host: "",  # noqa: ARG005
     ) -> None:
-        """`sources` makes the source of each host. `driven`: a recording says when which probe runs."""
+        """`sources` makes the source of each host. `driven`: a recording says when which probe runs.
+
+        `waits`: what a host waits to be told by a person, empty for nothing.
+        """
         self.platform = settings.platform.name or ", ".join(settings.hosts)
         self.watches: dict[str, Watch] = {}
         self.store = Store()
@@ -54,6 +63,7 @@ class Watching:
         self._sources = sources
         self._clock = clock
         self._driven = driven
+        self._waits = waits
         self._mtas: dict[str, Mta] = {}
         self._roles: dict[str, tuple[Role, ...]] = {}
         self._host_samples: dict[str, dict[str, tuple[Sample, ...]]] = {}
@@ -65,7 +75,7 @@ class Watching:
         roles = {service.target: service.role for service in self._settings.services.values()}
         for name, host in self._settings.hosts.items():
             watch = Watch(
-                Link(name, self._sources[name], self._clock),
+                Link(name, self._sources[name], self._clock, waits=self._waits),
                 self._clock,
                 probes(),
                 roles,
@@ -221,7 +231,8 @@ class Watching:
         seen = [(mta, mta.target.name, probes_of.get(mta.target.name, {})) for mta in mtas]
         flows = [mta.flow(logs.get(name), asked, now, lost[name]) for mta, name, asked in seen]
         hops = hop_states([*flows, *self._unread()], now, tuple(self.watches))
-        alerts = firing(hosts, targets, tuple(logs.values()), hops, self._firing_since, now)
+        changed = tuple(one for mta in mtas for one in mta.standings)
+        alerts = firing(hosts, targets, tuple(logs.values()), hops, self._firing_since, now, changed)
         self._firing_since = {(alert.rule, alert.target): alert.since for alert in alerts}
         return Snapshot(
             seq,
@@ -235,6 +246,7 @@ class Watching:
             hops=hops,
             queues=tuple(mta.state(asked, now, self._listing(mta, now), lost[name]) for mta, name, asked in seen),
             alerts=alerts,
+            destinations=changed,
             versions={"causes": version, "shape": version, "messages": version},
         )
 

@@ -249,7 +249,7 @@ class RemoteConsole:
         """See Console."""
         await self._call("step", by)
 
-    async def answer(self, question: str, text: str) -> None:
+    async def answer(self, question: str, text: str | None) -> None:
         """See Console."""
         await self._call("answer", question, text)
 

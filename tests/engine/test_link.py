@@ -11,7 +11,7 @@ import pytest
 from mailtop.engine.clock import SystemClock
 from mailtop.engine.link import SILENT_AFTER, Backoff, Link, drive
 from mailtop.model.ask import Answer, Asking, Chunk, Command, Engine, Follow, Put
-from mailtop.model.errors import CommandFailed, HostKeyRefused, LinkLost, TimedOut, Unreachable
+from mailtop.model.errors import CommandFailed, HostKeyRefused, LinkLost, TimedOut, Unanswered, Unreachable
 from mailtop.model.snapshot import Link as LinkState
 
 UPTIME = Command(("uptime",))
@@ -154,3 +154,40 @@ async def test_a_conversation_gets_answers_sent_and_failures_thrown_in(wire: Wir
 
     wire.reply = reply
     assert await drive(asking(), link, "", "x") == [b"1", b"3"]
+
+
+async def test_the_time_that_a_person_takes_is_not_the_hosts(wire: Wire, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mailtop.engine.link.CONNECT_WITHIN", 0.3)
+    asked, answered = ["the password"], threading.Event()
+
+    class Asking(Wire):
+        def connect(self) -> None:
+            answered.wait(10)
+            super().connect()
+
+    link = Link("mail1", Asking, SystemClock(), waits=lambda host: asked[0])
+    keeping = asyncio.create_task(link.keep())
+    await until(lambda: link.state.note == "mail1: waits for an answer: the password")
+    assert link.state.link is LinkState.CONNECTING
+    await asyncio.sleep(0.6)  # longer than a connection may take
+    assert link.state.link is LinkState.CONNECTING
+    asked[0] = ""
+    answered.set()
+    await until(lambda: link.up)
+    keeping.cancel()
+    await asyncio.gather(keeping, return_exceptions=True)
+    await link.close()
+
+
+async def test_without_an_answer_nobody_is_asked_again_until_somebody_wants_it(wire: Wire) -> None:
+    wire.faults = [Unanswered("mail1", "asked for the password: not answered", "r asks again")]
+    link = Link("mail1", lambda: wire, SystemClock(), Backoff(0.01, 0.02))
+    keeping = asyncio.create_task(link.keep())
+    await until(lambda: link.state.note.endswith("r asks again"))
+    await asyncio.sleep(0.1)  # many a back-off
+    assert wire.connects == 1
+    link.retry()
+    await until(lambda: link.up)
+    keeping.cancel()
+    await asyncio.gather(keeping, return_exceptions=True)
+    await link.close()

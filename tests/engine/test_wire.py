@@ -86,7 +86,7 @@ class Still:
     async def step(self, by: int) -> None:
         self.asked.append(("step", by))
 
-    async def answer(self, question: str, text: str) -> None:
+    async def answer(self, question: str, text: str | None) -> None:
         self.asked.append(("answer", question, text))
 
     async def close(self) -> None:

@@ -120,7 +120,7 @@ class StillConsole:
         self.asked.append(("step", by))
         self.show(paused=True)
 
-    async def answer(self, question: str, text: str) -> None:
+    async def answer(self, question: str, text: str | None) -> None:
         self.asked.append(("answer", question, text))
 
     async def close(self) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from mailtop.model.errors import LoginRefused, Unanswered
-from mailtop.model.question import Asker, Kind, Nobody
+from mailtop.model.question import Asker, Kind
 from mailtop.model.text import Foreign
 from mailtop.transport.ssh.keys import Key, Keys
 from mailtop.transport.ssh.options import SshOptions
@@ -25,11 +25,20 @@ _ROUNDS = 8  # methods that a host may want one after the other
 _CODE = re.compile(r"one.?time|verif|code|otp|token|oath|totp|challenge|factor|duo|option", re.IGNORECASE)
 
 
-def log_in(transport: paramiko.Transport, name: str, options: SshOptions, asker: Asker) -> None:
-    """Log in on a transport whose host is known. Raises LoginRefused, Unanswered."""
+def log_in(
+    transport: paramiko.Transport,
+    name: str,
+    options: SshOptions,
+    asker: Asker,
+    password: Callable[[], str] | None = None,
+) -> None:
+    """Log in on a transport whose host is known; `password` fetches the password, should one be wanted.
+
+    Raises LoginRefused, Unanswered, and what `password` raises.
+    """
     import paramiko
 
-    login = _Login(transport, name, options, asker)
+    login = _Login(transport, name, options, asker, password)
     try:
         login.run()
     except (paramiko.SSHException, EOFError, OSError) as error:
@@ -41,13 +50,21 @@ def log_in(transport: paramiko.Transport, name: str, options: SshOptions, asker:
 
 
 class _Login:
-    def __init__(self, transport: paramiko.Transport, name: str, options: SshOptions, asker: Asker) -> None:
+    def __init__(
+        self,
+        transport: paramiko.Transport,
+        name: str,
+        options: SshOptions,
+        asker: Asker,
+        password: Callable[[], str] | None,
+    ) -> None:
         from mailtop.transport.ssh.conversation import Conversation
 
         self.keys = Keys(options)
         self.remedy = f"try: ssh {options.destination}, then ssh-add the key, or ssh-copy-id it there"
         self._transport, self._name, self._options, self._asker = transport, name, options, asker
         self._talk: Conversation = Conversation(transport, options.user)
+        self._password = password
         self._tried: list[str] = []
         self._key_by_key = self._by_key()
         self.asked = False
@@ -130,7 +147,7 @@ class _Login:
         words = f"{place_of(self._options)}'s password"
         wrong = False
         for tries in range(self._options.tries):
-            said = self._asker.recall(Kind.PASSWORD, self._account) if not tries else None
+            said = self._recalled() if not tries else None
             if said is None:
                 wanted = self._transport.is_active
                 said = self._asker.ask(Kind.PASSWORD, self._account, _again(words, wrong), True, wanted)
@@ -159,7 +176,7 @@ class _Login:
 
         wrong = False
         for tries in range(self._options.tries):
-            recalled = self._asker.recall if not tries else Nobody().recall
+            recalled = self._recalled if not tries else _nothing
             prompter = _Prompter(self._asker, recalled, self._options, wrong, self._transport.is_active)
             try:
                 more = self._talk.interactive(prompter)
@@ -180,6 +197,11 @@ class _Login:
             return more
         self._tried.append("answers refused")
         return None
+
+    def _recalled(self) -> str | None:
+        """The password that was right before, else the one that is configured."""
+        known = self._asker.recall(Kind.PASSWORD, self._account)
+        return self._password() if known is None and self._password is not None else known
 
     def _refused(self, taken: Sequence[str], proven: Sequence[str]) -> LoginRefused:
         user, options = self._options.user, self._options
@@ -207,7 +229,7 @@ class _Prompter:
     def __init__(
         self,
         asker: Asker,
-        recalled: Callable[[Kind, str], str | None],
+        recalled: Callable[[], str | None],
         options: SshOptions,
         wrong: bool,
         wanted: Callable[[], bool],
@@ -235,7 +257,7 @@ class _Prompter:
     def _answer(self, before: str, words: str, echo: bool) -> str:
         kind = Kind.CODE if echo or _CODE.search(words) or "password" not in words.lower() else Kind.PASSWORD
         about = self._account if kind is Kind.PASSWORD else ""
-        said = self._recalled(kind, about) if about else None
+        said = self._recalled() if about else None
         if said is None:
             asked = _again(" ".join(f"{self._place}: {before} {words}".split()).rstrip(": "), self._wrong)
             said = self._asker.ask(kind, about or self._account, asked, not echo, self._wanted)
@@ -244,6 +266,10 @@ class _Prompter:
             self.asked = True
         self.given.append((about, said))
         return said
+
+
+def _nothing() -> None:
+    """What is remembered where what was has just been wrong."""
 
 
 def account_of(options: SshOptions) -> str:

@@ -40,12 +40,17 @@ class Ssh:
         keepalive: int = KEEPALIVE,
         silence: float = SILENCE,
         asker: Asker | None = None,
+        password: Callable[[], str] | None = None,
     ) -> None:
-        """`asker`: whom to ask what only a person knows; without one nobody is asked."""
+        """`asker`: whom to ask what only a person knows; without one nobody is asked.
+
+        `password` fetches this host's password, should it want one; no jump host is told it.
+        """
         self.name = name
         self.options = options
         self._keepalive, self._silence = keepalive, silence
         self._asker = asker or Nobody()
+        self._password = password
         self._connecting = threading.Lock()
         self._transport: paramiko.Transport | None = None
         self._wire: WatchedSocket | None = None
@@ -71,7 +76,7 @@ class Ssh:
                 self._still(closings)
                 transport = self._shaken(wire, shaken)
                 try:
-                    log_in(transport, self.name, self.options, self._asker)
+                    log_in(transport, self.name, self.options, self._asker, self._password)
                     self._still(closings)
                 except MailtopError:
                     end(transport)
