@@ -93,8 +93,10 @@ class Docker:
             gone=lambda: self._streams.discard(stream),
         )
 
-    def logs(self, container: str, since: int = 0, resume: str = "") -> Iterator[Chunk]:
+    def logs(self, container: str, since: int = 0, resume: str = "", *, timed: bool = False) -> Iterator[Chunk]:
         """Follow a container's log from `resume`, else from `since` (seconds since the epoch), else from now.
+
+        `timed`: tell each line's time.
 
         Ends when the container stops; raises LinkLost when the stream breaks off, and from AskFailed. A container
         that was made anew under its name goes on at the same time. The first chunk is empty and comes when the Engine
@@ -115,14 +117,14 @@ class Docker:
             while True:
                 lines = _fed(reader, octets, stream.thing)
                 if lines:
-                    yield self._chunk(reader, lines, position, inspected)
+                    yield self._chunk(reader, lines, position, inspected, timed)
                     position = None
                 octets = gathering.next()
                 if not octets:
                     break
             self._check_ended(container, inspected, reader)
             if lines := reader.end():
-                yield self._chunk(reader, lines, position, inspected)
+                yield self._chunk(reader, lines, position, inspected, timed)
         finally:
             self._end(stream)
 
@@ -224,7 +226,9 @@ class Docker:
         path = f"{self._agreed(PATIENCE)}/containers/{quote(container, safe='')}/logs"
         return f"{path}?stdout=1&stderr=1&timestamps=1{rest}"
 
-    def _chunk(self, reader: LogReader, lines: bytes, before: Position | None, inspected: Inspected) -> Chunk:
+    def _chunk(
+        self, reader: LogReader, lines: bytes, before: Position | None, inspected: Inspected, timed: bool
+    ) -> Chunk:
         """`before`: the resume point, for the first chunk only."""
         assert reader.position is not None  # noqa: S101  (lines were returned)
         gap = 0.0
@@ -233,7 +237,8 @@ class Docker:
             first = epoch(reader.lost_until)
             asked = epoch(before.stamp)
             gap = max(0.0, (made if asked < made < first else first) - asked)
-        return Chunk(lines, reader.position.token, epoch(reader.position.stamp), gap)
+        times = reader.times if timed else b""
+        return Chunk(lines, reader.position.token, epoch(reader.position.stamp), gap, times)
 
     def _check_ended(self, container: str, before: Inspected, reader: LogReader) -> None:
         """The stream is over: because the container stopped, or because the connection broke?"""

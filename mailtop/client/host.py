@@ -84,7 +84,7 @@ class LiveHost:
         """Follow a container's log; see `Docker.logs`."""
         if follow.source != "docker" or not container:
             raise Missing(self.name, f"{follow.source}: only logs that Docker keeps are followed")
-        return self._engine_of_host().logs(container, follow.since, follow.resume)
+        return self._engine_of_host().logs(container, follow.since, follow.resume, timed=follow.timed)
 
     def alive(self) -> bool:
         """Is the connection up, as far as we know without asking?"""

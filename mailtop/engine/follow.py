@@ -8,6 +8,8 @@ import threading
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
+from msgspec.structs import replace
+
 from mailtop.engine.clock import Clock
 from mailtop.engine.link import Backoff, Link
 from mailtop.model.ask import Chunk, Follow, Source
@@ -137,7 +139,8 @@ class Follower(Generic[Batch]):
         if not chunks:
             return []
         lines, gap = b"".join(chunk.lines for chunk in chunks), sum(chunk.gap for chunk in chunks)
-        together = Chunk(lines, chunks[-1].resume, chunks[-1].stamp, gap)
+        times = b"".join(chunk.times for chunk in chunks)
+        together = Chunk(lines, chunks[-1].resume, chunks[-1].stamp, gap, times)
         batch = self._parsed(together)
         if isinstance(batch, Exception) and len(chunks) > 1:
             return [(self._parsed(chunk), chunk) for chunk in chunks]
@@ -155,7 +158,7 @@ class Follower(Generic[Batch]):
             taken.set()
             return
         lines = chunk.lines.count(b"\n")
-        self._follow = Follow(self._follow.source, chunk.resume, self._follow.since)
+        self._follow = replace(self._follow, resume=chunk.resume)
         self._lines += lines
         self._gap += chunk.gap
         if chunk.gap:

@@ -53,12 +53,14 @@ class Follow(Struct, frozen=True, tag=True):
     """Follow a log from a resume point (opaque to all but the client that made it; empty: from `since` on).
 
     `source` is `docker` for a container's own log, or a file's path (later: `journald`).
-    `since`: seconds since the epoch; 0 = only new lines.
+    `since`: seconds since the epoch; 0 = only new lines. `timed`: wanted is each line's time as the carrier tells it,
+    for logs whose lines need not say it themselves.
     """
 
     source: str = "docker"
     resume: str = ""
     since: int = 0
+    timed: bool = False
 
 
 Ask = Command | Put | Engine | Follow
@@ -113,13 +115,15 @@ class Chunk(Struct, frozen=True):
     """Whole log lines as they came, without the carrier's framing and stamps; ends with a newline.
 
     `resume` is the point behind the last line. `gap` counts seconds that the source no longer had, 0.0 where none.
-    `stamp`: the carrier's time of the last line, seconds since the epoch.
+    `stamp`: the carrier's time of the last line, seconds since the epoch. `times`: each line's, as doubles, where that
+    was wanted and the carrier tells it.
     """
 
     lines: bytes
     resume: str
     stamp: float
     gap: float = 0.0
+    times: bytes = b""
 
 
 class Source(Protocol):
