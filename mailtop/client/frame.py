@@ -3,10 +3,12 @@
     MARK+⏎ octets ⏎MARK=STATUS⏎
 
 The newline before the second mark is the frame's own, so an answer need not end with one, and may be any octets.
+Octets are kept, or handed to a sink as soon as they are known not to be the mark's beginning.
 """
 
 from __future__ import annotations
 
+from mailtop.model.ask import Sink
 from mailtop.model.errors import Garbled
 from mailtop.model.text import Foreign
 
@@ -14,13 +16,15 @@ _LAST_WORDS = 300  # octets of what came before the mark that are kept for an er
 
 
 class Framed:
-    """One stream between two marks. `limit`: octets that are kept; `junk`: octets that may come before the mark."""
+    """One stream between two marks. `limit`: octets that are kept, or handed to `sink`, which then keeps none here;
+    `junk`: octets that may come before the mark."""
 
-    def __init__(self, mark: str, limit: int, junk: int = 0) -> None:
+    def __init__(self, mark: str, limit: int, junk: int = 0, sink: Sink | None = None) -> None:
         self._first = mark.encode() + b"+\n"
         self._last = b"\n" + mark.encode() + b"="
         self._limit = limit
         self._junk = junk
+        self._sink = sink
         self._octets = bytearray()
         self._seen = 0  # octets that were searched for the last mark, or that came before the first
         self.begun = False
@@ -68,7 +72,10 @@ class Framed:
         self._seen = max(0, len(self._octets) - len(self._last)) if at < 0 else at
         if (at if at >= 0 else self._seen) > self._limit:
             self.cut = True
+            self._hand(self._limit)
             return
+        if at < 0:
+            self._hand(self._seen)
         stop = self._octets.find(b"\n", at + len(self._last)) if at >= 0 else -1
         if stop < 0:
             return
@@ -77,4 +84,14 @@ class Framed:
             raise Garbled("shell", "the answer's end is followed by something else")
         self.status = int(status or b"0")
         del self._octets[at:]
+        self._hand(at)
         self.ended = True
+
+    def _hand(self, size: int) -> None:
+        """Hand so many octets on, where somebody takes them."""
+        if self._sink is not None and size:
+            octets = bytes(memoryview(self._octets)[:size])
+            del self._octets[:size]
+            self._seen -= min(self._seen, size)
+            self._limit -= size
+            self._sink(octets)

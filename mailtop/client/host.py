@@ -23,7 +23,7 @@ from msgspec.structs import replace
 from mailtop.client.dial_stdio import COMMAND, DialStdio
 from mailtop.client.docker import Docker
 from mailtop.client.shell import LOGIN, Lanes, run_once
-from mailtop.model.ask import Answer, Chunk, Command, Engine, Follow, Put
+from mailtop.model.ask import Answer, Chunk, Command, Engine, Follow, Put, handed
 from mailtop.model.errors import AskFailed, Denied, LinkLost, Missing, TimedOut, Unreachable, UsageError
 from mailtop.transport import Address, Channel, TcpAddress, Transport, UnixAddress
 from mailtop.transport.deadline import Deadline
@@ -74,7 +74,7 @@ class LiveHost:
             if ask.large:
                 with self._turn(self._large, ask):
                     return run_once(self._opener(container), ask)
-            return self._ask_shell(container, ask)
+            return handed(self._ask_shell(container, replace(ask, sink=None)), ask)
         except Missing as error:
             if not container or error.thing != f"{self.name}/{container}: {_SHELL[0]}":
                 raise
@@ -165,7 +165,7 @@ class LiveHost:
         deadline = Deadline(ask.timeout)
         channel = self._engine_of_host().exec_channel(container, ask.argv, ask.timeout)
         try:
-            return _collected(channel, ask, deadline)
+            return handed(_collected(channel, ask, deadline), ask)
         finally:
             channel.close()
 

@@ -190,7 +190,8 @@ class _Exchange:
         self._channel = channel
         self._ask = ask
         self._mark = mark.encode()
-        self._stdout, self._stderr = Framed(mark, limit, junk), Framed(mark, limit, junk)
+        sink = ask.sink if isinstance(ask, Command) else None
+        self._stdout, self._stderr = Framed(mark, limit, junk, sink), Framed(mark, limit, junk)
         self._deadline = Deadline(ask.timeout + GRACE, clock)
         self._feeder: threading.Thread | None = None
 

@@ -9,8 +9,10 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any, cast
 
+from msgspec.structs import replace
+
 from mailtop.engine.clock import Clock, within
-from mailtop.model.ask import Answer, Asking, Command, Engine, Put, Source, Yields
+from mailtop.model.ask import Answer, Asking, Command, Engine, Put, Sink, Source, Yields
 from mailtop.model.errors import AskFailed, LinkLost, MailtopError, TimedOut, Unanswered, Unreachable
 from mailtop.model.snapshot import HostState
 from mailtop.model.snapshot import Link as LinkState
@@ -176,6 +178,9 @@ class Link:
     async def ask(self, container: str, ask: Command | Put | Engine, by: str) -> Answer:
         """Ask, within the ask's deadline and a little; raises AskFailed."""
         source = self.source
+        sink = _Sink(ask.sink) if isinstance(ask, Command) and ask.sink is not None else None
+        if sink is not None and isinstance(ask, Command):
+            ask = replace(ask, sink=sink)
         asked = asyncio.get_running_loop().run_in_executor(self._pool, source.ask, container, ask, by)
         try:
             async with asyncio.timeout(ask.timeout + GRACE):
@@ -192,6 +197,9 @@ class Link:
             raise
         except OSError as error:
             raise LinkLost(self._where(container), error.strerror or str(error)) from error
+        finally:
+            if sink is not None:
+                sink.shut = True
         self._deadlines = 0
         return answer
 
@@ -223,10 +231,30 @@ class Link:
         self._pool.shutdown(wait=False, cancel_futures=True)
 
 
-async def drive(asking: Asking[Yields], link: Link, container: str, by: str) -> Yields:
+class _Sink:
+    """An ask's sink while somebody waits for the answer. Then it is shut: what more comes ends the program there."""
+
+    def __init__(self, sink: Sink) -> None:
+        self._sink = sink
+        self.shut = False
+
+    def __call__(self, octets: bytes) -> None:
+        if self.shut:
+            raise LinkLost("answer", "nobody waits for it any more")
+        self._sink(octets)
+
+
+async def drive(
+    asking: Asking[Yields],
+    link: Link,
+    container: str,
+    by: str,
+    fitted: Callable[[Command | Engine], Command | Engine] = lambda ask: ask,
+) -> Yields:
     """Carry a conversation: put its asks to the host, send back answers, throw in failures; return its result.
 
-    An answer that takes long to read is read in a thread: a million queue lines would stop the loop for seconds.
+    `fitted` may put an ask in another way, such as by sudo. An answer that takes long to read is read in a thread: a
+    million queue lines would stop the loop for seconds.
     """
     said: Callable[[], Command | Engine] = partial(next, asking)
     size, reading = 0, False
@@ -240,14 +268,19 @@ async def drive(asking: Asking[Yields], link: Link, container: str, by: str) -> 
                 return cast(Yields, found)
             size = 0
             try:
-                answer = await link.ask(container, ask, by)
+                answer = await link.ask(container, fitted(ask), by)
             except AskFailed as error:
                 said = partial(asking.throw, error)
             else:
-                said, size = partial(asking.send, answer), len(answer.stdout)
+                said, size = partial(asking.send, answer), _length(ask, answer)
     finally:
         if not reading:  # cancelled meanwhile, the thread goes on to the next ask, which nobody will put
             asking.close()
+
+
+def _length(ask: Command | Engine, answer: Answer) -> int:
+    """How long an answer is to be read; a streamed one is read, but what was read is to be put together."""
+    return LONG_READ + 1 if isinstance(ask, Command) and ask.sink is not None else len(answer.stdout)
 
 
 def _heard(said: Callable[[], Command | Engine]) -> tuple[Command | Engine | None, tuple[Any, ...]]:

@@ -5,13 +5,17 @@ Probes, discovery and acts are generators: `answer = yield ask`. They do no I/O;
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from typing import Protocol, TypeVar
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from mailtop.model.errors import CommandFailed, Denied, Missing
 from mailtop.model.text import Foreign
+
+Sink = Callable[[bytes], None]
+"""Takes an answer piece by piece, in the thread that reads it. What it raises ends the program."""
 
 
 class Command(Struct, frozen=True, tag=True):
@@ -21,6 +25,8 @@ class Command(Struct, frozen=True, tag=True):
     `timeout` in seconds ends it on the host too, where the host has `timeout`.
     `large` answers, and all that may take seconds, go through a channel of their own, not through the kept shell.
     `limit` in bytes: what is longer is cut, and `Answer.cut` says so.
+    `sink` is given a large answer's stdout as it comes, so that nobody holds it whole; `Answer.stdout` is empty then.
+    How it ended is in the Answer: what a sink was given proves nothing before that is here.
     """
 
     argv: tuple[str, ...]
@@ -28,6 +34,7 @@ class Command(Struct, frozen=True, tag=True):
     timeout: float = 10.0
     large: bool = False
     limit: int = 4 << 20
+    sink: Sink | None = None
 
 
 class Put(Struct, frozen=True, tag=True):
@@ -109,6 +116,15 @@ class Answer(Struct, frozen=True):
         if b"ermission denied" in said or b"not permitted" in said or b"not authorized" in said.lower():
             raise Denied(thing, Foreign(said), remedy)
         raise CommandFailed(thing, Foreign(said + b" (exit %d)" % self.exit))
+
+
+def handed(answer: Answer, ask: Command | Put | Engine) -> Answer:
+    """Give what is at hand whole to an ask's sink, where it has one; return the answer as whoever asked expects it."""
+    if not isinstance(ask, Command) or ask.sink is None:
+        return answer
+    if answer.stdout:
+        ask.sink(answer.stdout)
+    return replace(answer, stdout=b"")
 
 
 class Chunk(Struct, frozen=True):

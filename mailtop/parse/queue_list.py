@@ -1,7 +1,7 @@
 """Asking for the whole queue, so that neither the wire nor our memory feels it.
 
 `postqueue -j` prints about 400 bytes a message: a million are 400 MB. What is longer than a few thousand messages is
-compressed on the host, to about a tenth, and unpacked here piece by piece.
+compressed on the host, to about a tenth, and unpacked and read here as it comes: nobody holds it whole.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ SMALL = 2_000_000
 REMEDY = "add the user to group postdrop, or allow it in authorized_mailq_users"
 
 _HEAD, _GZIP = ("head", "-c", str(SMALL)), ("gzip", "-1", "-c")
-_PIECE = 1 << 18
+_PIECE = 1 << 19  # bytes that are unpacked at a time: as long as reading them takes, others wait for the interpreter
 _FATAL = re.compile(rb": (?:fatal|panic|error): |not found|Terminated|Killed")
 _EMPTY = 64  # bytes: gzip's idea of nothing is shorter
 
@@ -30,41 +30,50 @@ def listed(config_directory: str = "") -> Asking[Listing]:
     command, reader = ("postqueue", *instance_words(config_directory), "-j"), ListingReader()
     ask = Command(command, pipe=(_HEAD,), timeout=30.0, limit=SMALL)  # a kept shell saves an exec, 70 ms
     answer = yield ask
-    _complain(answer)
+    _complain(answer, len(answer.stdout))
     if len(answer.stdout) < SMALL:
         reader.feed(answer.stdout)
         return reader.finish(0.0, answer.cut or answer.took >= ask.timeout)
-    ask = Command(command, pipe=(_GZIP,), timeout=600.0, large=True, limit=256 << 20)
+    unpacked = _Unpacked(reader)
+    ask = Command(command, pipe=(_GZIP,), timeout=600.0, large=True, limit=256 << 20, sink=unpacked.take)
     answer = yield ask
-    _complain(answer)
-    whole = _unpacked(answer.stdout, reader)  # a pipe whose first program was ended by its deadline ends well
-    return reader.finish(0.0, answer.cut or not whole or answer.took >= ask.timeout)
+    _complain(answer, unpacked.came)
+    # A pipe whose first program was ended by its deadline ends well.
+    return reader.finish(0.0, answer.cut or not unpacked.whole or answer.took >= ask.timeout)
 
 
-def _complain(answer: Answer) -> None:
+def _complain(answer: Answer, came: int) -> None:
     """A pipe's status is its last program's: what postqueue has to say is on stderr, and then it has not listed all.
 
     A warning (`main.cf: overriding earlier entry`) is no complaint, and neither is that `head` has had enough.
     """
     answer.ok("postqueue -j", REMEDY)
     said = [line for line in answer.stderr.splitlines() if line.strip() and b": warning: " not in line]
-    packed_nothing = answer.stdout.startswith(b"\x1f\x8b") and len(answer.stdout) < _EMPTY
-    if answer.stdout and not packed_nothing:
-        enough = len(answer.stdout) >= SMALL
-        said = [line for line in said if _FATAL.search(line) and not (enough and b"Broken pipe" in line)]
+    if came >= _EMPTY:
+        said = [line for line in said if _FATAL.search(line) and not (came >= SMALL and b"Broken pipe" in line)]
     if said:
         Answer(b"", b"\n".join(said), 127 if b"not found" in said[-1] else 1).ok("postqueue -j", REMEDY)
 
 
-def _unpacked(packed: bytes, reader: ListingReader) -> bool:
-    """Feed the listing piece by piece; was it whole?"""
-    gzip = zlib.decompressobj(wbits=31)
-    try:
-        for at in range(0, len(packed), _PIECE):
-            piece = packed[at : at + _PIECE]
-            while piece:
-                reader.feed(gzip.decompress(piece, 8 * _PIECE))
-                piece = gzip.unconsumed_tail
-    except zlib.error as error:
-        raise Garbled("postqueue -j", "what came is not what gzip wrote") from error
-    return gzip.eof
+class _Unpacked:
+    """Unpacks what gzip wrote on the host, and feeds a reader with it. `came`: packed bytes so far."""
+
+    def __init__(self, reader: ListingReader) -> None:
+        self._gzip = zlib.decompressobj(wbits=31)
+        self._reader = reader
+        self.came = 0
+
+    @property
+    def whole(self) -> bool:
+        """Did gzip say that this was all? An answer that broke off never does."""
+        return self._gzip.eof
+
+    def take(self, octets: bytes) -> None:
+        """Take the next piece; raises Garbled where it is not gzip's."""
+        self.came += len(octets)
+        try:
+            while octets:
+                self._reader.feed(self._gzip.decompress(octets, _PIECE))
+                octets = self._gzip.unconsumed_tail
+        except zlib.error as error:
+            raise Garbled("postqueue -j", "what came is not what gzip wrote") from error

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from threading import Lock
 
-from mailtop.model.ask import Answer, Chunk, Command, Engine, Follow, Put, Source, ask_key
+from msgspec.structs import replace
+
+from mailtop.model.ask import Answer, Chunk, Command, Engine, Follow, Put, Sink, Source, ask_key
 from mailtop.model.errors import AskFailed, Unreachable
-from mailtop.transport.recording import Answered, Failure, LinkChanged, LogEnded, Logged, Write, failure
+from mailtop.transport.recording import Answered, Failure, LinkChanged, LogEnded, Logged, Piece, Write, failure
 
 
 class Recorder:
@@ -36,6 +38,10 @@ class Recorder:
         """Ask, and write down the answer or why there is none."""
         began = self._now()
         what = (container, by, ask_key(ask))
+        sink = ask.sink if isinstance(ask, Command) else None
+        if sink is not None and isinstance(ask, Command):
+            ask = replace(ask, sink=self._teed(began, what, sink))
+            self._forget(what)  # its pieces are on the tape: it is never the same as the last
         try:
             answer = self._source.ask(container, ask, by)
         except AskFailed as error:
@@ -66,6 +72,19 @@ class Recorder:
         """End the connection. One that was lost before is written down as such; ours to end is no event."""
         self.alive()
         self._source.close()
+
+    def _teed(self, began: float, what: tuple[str, str, str], sink: Sink) -> Sink:
+        """Write down each piece before it is handed on."""
+
+        def tee(octets: bytes) -> None:
+            self._write(Piece(self._now(), began, self._host, *what, octets))
+            sink(octets)
+
+        return tee
+
+    def _forget(self, what: tuple[str, str, str]) -> None:
+        with self._order:
+            self._last.pop(what, None)
 
     def _answered(
         self, began: float, what: tuple[str, str, str], put: bool, answer: Answer | None, failed: Failure | None

@@ -70,6 +70,21 @@ class Answered(Struct, frozen=True, tag="answer", omit_defaults=True):
     put: bool = False
 
 
+class Piece(Struct, frozen=True, tag="piece"):
+    """A piece of an answer's stdout that was too large to be held: it comes before its `Answered`, of the same `began`.
+
+    The pieces in their order, and then `Answered.answer.stdout`, are what the program wrote.
+    """
+
+    at: float
+    began: float
+    host: str
+    container: str
+    by: str
+    ask: str
+    octets: bytes
+
+
 class Logged(Struct, frozen=True, tag="log"):
     """A chunk of a followed log."""
 
@@ -98,7 +113,7 @@ class Asked(Struct, frozen=True, tag="question"):
     prompt: str
 
 
-Entry = LinkChanged | Answered | Logged | LogEnded | Asked
+Entry = LinkChanged | Piece | Answered | Logged | LogEnded | Asked
 Write = Callable[[Entry], None]
 
 

@@ -12,9 +12,11 @@ from math import ceil
 from threading import Condition
 from typing import NamedTuple
 
-from mailtop.model.ask import Answer, Chunk, Command, Engine, Follow, Put, ask_key
+from msgspec.structs import replace
+
+from mailtop.model.ask import Answer, Chunk, Command, Engine, Follow, Put, ask_key, handed
 from mailtop.model.errors import AskFailed, LinkLost, NotRecorded, Unreachable
-from mailtop.transport.recording import Answered, Entry, LinkChanged, LogEnded, Logged, Recording, raised
+from mailtop.transport.recording import Answered, Entry, LinkChanged, LogEnded, Logged, Piece, Recording, raised
 
 SAME_RUN = 0.25  # seconds between an answer and the start of the next ask, when one run of a probe asked both
 
@@ -39,13 +41,18 @@ class Player:
         self.commands: dict[tuple[str, str, str], list[Answered]] = {}  # whoever asked
         self.logs: dict[tuple[str, str, str], list[Logged | LogEnded]] = {}
         self.read: dict[tuple[str, str, str], int] = {}  # how much of each log was handed out
-        self.frames = sorted({float(ceil(entry.at)) for entry in recording.entries})  # whole seconds that had news
+        self.pieces: dict[tuple[str, str, str, str, float], list[bytes]] = {}  # of large answers, with when they began
+        news = (entry.at for entry in recording.entries if not isinstance(entry, Piece))
+        self.frames = sorted({float(ceil(at)) for at in news})  # whole seconds that had some
         for entry in recording.entries:
             if isinstance(entry, LinkChanged):
                 self.links.setdefault(entry.host, []).append(entry)
             elif isinstance(entry, Answered) and not entry.put:
                 self.answers.setdefault((entry.host, entry.container, entry.by, entry.ask), []).append(entry)
                 self.commands.setdefault((entry.host, entry.container, entry.ask), []).append(entry)
+            elif isinstance(entry, Piece):
+                key = (entry.host, entry.container, entry.by, entry.ask, entry.began)
+                self.pieces.setdefault(key, []).append(entry.octets)
             elif isinstance(entry, Logged | LogEnded):
                 self.logs.setdefault((entry.host, entry.container, entry.source), []).append(entry)
         self._runs = _runs(recording.entries)
@@ -116,7 +123,17 @@ class Replay:
         answered = known[reached - 1]
         if answered.answer is None:
             raise raised(answered.failure, thing)
-        return answered.answer
+        return self._handed(ask, answered, answered.answer)
+
+    def _handed(self, ask: Command | Engine, answered: Answered, answer: Answer) -> Answer:
+        """Give the pieces of a large answer as they were given then; all in one to whoever has no sink."""
+        where = (self._host, answered.container, answered.by, answered.ask, answered.began)
+        pieces = self._player.pieces.get(where, ())
+        if not isinstance(ask, Command) or ask.sink is None:
+            return replace(answer, stdout=b"".join((*pieces, answer.stdout))) if pieces else answer
+        for piece in pieces:
+            ask.sink(piece)
+        return handed(answer, ask)
 
     def follow(self, container: str, follow: Follow) -> Iterator[Chunk]:
         """Yield the recorded chunks as the player reaches them; waits for it, however long that takes.
@@ -206,7 +223,7 @@ class ReplaySource:
         said = script(ask) if callable(script) else script
         if isinstance(said, AskFailed):
             raise said
-        return said if isinstance(said, Answer) else Answer(said)
+        return handed(said if isinstance(said, Answer) else Answer(said), ask)
 
     def feed(self, container: str, lines: bytes, stamp: float = 0.0) -> None:
         """Let a log say something more."""

@@ -32,6 +32,7 @@ from mailtop.model.errors import LinkLost, Missing
 from mailtop.model.snapshot import PageAsk
 
 GATHERED = 0.02  # seconds of log in a chunk, as the Engine's client gathers them
+PIECE = 32 << 10  # bytes that a channel gives at a time
 LINES = 600_000  # of log that are played again and again
 _STAMP = "2026-11-24T00:00:00.000000+00:00"
 
@@ -98,7 +99,7 @@ class Incident:
             case "postqueue" if self._queue is None:
                 return Answer(b"")
             case "postqueue" if self._queue and isinstance(ask, Command) and ask.pipe and ask.pipe[0][0] == "gzip":
-                return Answer(self._queue.read_bytes())
+                return _streamed(self._queue, ask)
             case "postqueue":
                 return Answer(self._beginning, cut=len(self._beginning) >= 2_000_000)
             case "cat":
@@ -115,6 +116,16 @@ class Incident:
         names = [path.rpartition("/")[2] for path in argv if path.startswith("/var/spool")]
         counted = "".join(f"{name} {sizes.get(name, 0)} -\n" for name in names)
         return f"now {int(time.time())} -\n{counted}".encode()
+
+
+def _streamed(queue: Path, ask: Command) -> Answer:
+    """A large answer as a channel gives it: piece by piece."""
+    if ask.sink is None:
+        return Answer(queue.read_bytes())
+    with queue.open("rb") as listing:
+        while piece := listing.read(PIECE):
+            ask.sink(piece)
+    return Answer(b"")
 
 
 def _of_engine(path: str) -> Answer:

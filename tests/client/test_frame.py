@@ -72,3 +72,25 @@ def test_the_last_words_are_a_line_and_never_half_a_mark() -> None:
     half = Framed(MARK, 10, junk=1000)
     half.feed(M[:10])
     assert half.last_words() == b""
+
+
+@given(st.binary(max_size=300), st.integers(0, 320), st.data())
+def test_a_sink_is_given_the_same_octets_and_nothing_is_kept(octets: bytes, limit: int, data: st.DataObject) -> None:
+    stream = M + b"+\n" + octets + b"\n" + M + b"=0\n"
+    cuts = sorted(data.draw(st.lists(st.integers(0, len(stream)), max_size=8)))
+    given_: list[bytes] = []
+    framed = Framed(MARK, limit, sink=given_.append)
+    for start, stop in zip([0, *cuts], [*cuts, len(stream)], strict=True):
+        if not framed.cut:
+            framed.feed(stream[start:stop])
+
+    assert b"".join(given_) == octets[:limit]
+    assert (framed.cut, framed.ended, framed.octets()) == (len(octets) > limit, len(octets) <= limit, b"")
+
+
+def test_a_sink_is_given_octets_before_the_end_has_come() -> None:
+    given_: list[bytes] = []
+    framed = Framed(MARK, 1 << 20, sink=given_.append)
+    framed.feed(M + b"+\n" + b"y" * 1000)
+
+    assert sum(map(len, given_)) > 900

@@ -323,6 +323,41 @@ def test_run_once_ends_what_takes_too_long(local: Local) -> None:
     assert not running(f"sleep\0{FOREVER}\0")
 
 
+def test_a_sink_takes_a_large_answer_before_its_program_has_ended(local: Local, tmp_path: Path) -> None:
+    gate, pieces, opened = tmp_path / "gate", list[bytes](), threading.Event()
+    os.mkfifo(gate)
+
+    def take(octets: bytes) -> None:
+        pieces.append(octets)
+        if not opened.is_set() and sum(map(len, pieces)) > 299_000:
+            opened.set()
+            gate.write_bytes(b"go on")  # the program waits for that
+
+    program = sh(f"head -c 300000 /dev/zero; cat {gate}", large=True, sink=take)
+    answer = run_once(local.open, program)
+
+    assert (answer.stdout, answer.exit, answer.cut) == (b"", 0, False)
+    assert b"".join(pieces) == bytes(300_000) + b"go on"
+
+
+def test_a_sink_is_given_no_more_than_the_limit_and_the_answer_says_that_it_was_cut(local: Local) -> None:
+    pieces: list[bytes] = []
+    answer = run_once(local.open, sh("yes", large=True, limit=100_000, sink=pieces.append))
+
+    assert answer.cut
+    assert sum(map(len, pieces)) == 100_000
+
+
+def test_a_sink_that_has_had_enough_ends_the_program(local: Local) -> None:
+    def take(octets: bytes) -> None:
+        raise LinkLost("answer", "nobody waits for it any more")
+
+    with pytest.raises(LinkLost):
+        run_once(local.open, Command(("yes", FOREVER), large=True, sink=take))
+
+    wait_for(lambda: not running(f"yes {FOREVER}"))
+
+
 def test_quoting_has_one_shape() -> None:
     assert quoted(("postsuper", "-h", "-")) == b"'postsuper' '-h' '-'"
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from mailtop.engine.clock import SystemClock
-from mailtop.model.ask import Answer, Chunk, Command, Engine, Follow, Put
+from mailtop.model.ask import Answer, Chunk, Command, Engine, Follow, Put, handed
 from mailtop.model.errors import CommandFailed, LinkLost, Missing
 
 ARRIVED = 1_795_487_814
@@ -100,7 +100,7 @@ class MailHost:
             raise CommandFailed(f"mail1/{container}", f"the container is {self.state}")
         if isinstance(ask, Put):
             return self._postsuper(ask)
-        return self._command(ask)
+        return handed(self._command(ask), ask)
 
     def _engine(self, ask: Engine) -> Answer:
         postfix = {"Id": self.container_id, "Names": [f"/{self.name}"], "Image": "debian", "State": self.state}

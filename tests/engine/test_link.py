@@ -156,6 +156,36 @@ async def test_a_conversation_gets_answers_sent_and_failures_thrown_in(wire: Wir
     assert await drive(asking(), link, "", "x") == [b"1", b"3"]
 
 
+async def test_an_answer_that_nobody_waits_for_any_more_is_ended_where_it_comes_from(wire: Wire, link: Link) -> None:
+    await link.wait_up()
+    pieces: list[bytes] = []
+    refused, go_on = threading.Event(), threading.Event()
+    asked: list[Command | Put | Engine] = []
+
+    def source_ask(container: str, ask: Command | Put | Engine, by: str = "") -> Answer:
+        assert isinstance(ask, Command)
+        assert ask.sink is not None
+        ask.sink(b"first")
+        asked.append(ask)
+        go_on.wait(5)
+        try:
+            ask.sink(b"second")
+        except LinkLost:
+            refused.set()
+            raise
+        return Answer(b"")
+
+    wire.ask = source_ask  # type: ignore[method-assign]
+    waiting = asyncio.create_task(link.ask("", Command(("postqueue",), large=True, sink=pieces.append), "x"))
+    await until(lambda: bool(asked))
+    waiting.cancel()
+    await asyncio.gather(waiting, return_exceptions=True)
+    go_on.set()
+
+    await until(refused.is_set)
+    assert pieces == [b"first"]
+
+
 async def test_the_time_that_a_person_takes_is_not_the_hosts(wire: Wire, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("mailtop.engine.link.CONNECT_WITHIN", 0.3)
     asked, answered = ["the password"], threading.Event()

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import gzip
 import json
+from itertools import pairwise
 from typing import cast
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from mailtop.model.ask import Answer, Command, Engine
+from mailtop.model.ask import Answer, Command, Engine, handed
 from mailtop.model.errors import CommandFailed, Denied, Garbled, Missing
 from mailtop.parse.postqueue import Listing
 from mailtop.parse.queue_list import SMALL, listed
@@ -35,7 +38,7 @@ def lists(*answers: Answer, config: str = "") -> tuple[Listing, list[Command | E
     with pytest.raises(StopIteration) as ended:
         for answer in answers:
             asked.append(ask)
-            ask = asking.send(answer)
+            ask = asking.send(handed(answer, ask))
     return cast(Listing, ended.value.value), asked
 
 
@@ -115,3 +118,23 @@ def test_a_program_that_head_has_had_enough_of_did_nothing_wrong() -> None:
 def test_junk_instead_of_gzip_is_garbled() -> None:
     with pytest.raises(Garbled):
         lists(Answer(b"x" * SMALL), Answer(b"\x1f\x8bjunk, and a lot of it"))
+
+
+@settings(deadline=None, max_examples=15)
+@given(st.lists(st.integers(0, 200_000), max_size=20))
+def test_it_is_read_from_whatever_pieces_come(cuts: list[int]) -> None:
+    whole = b"".join(map(line, range(9000)))
+    packed = gzip.compress(whole)
+    places = sorted({0, len(packed), *(cut for cut in cuts if cut < len(packed))})
+    asking = listed()
+    next(asking)
+    ask = asking.send(Answer(whole[:SMALL]))
+    assert isinstance(ask, Command)
+    assert ask.sink is not None
+    for start, stop in pairwise(places):
+        ask.sink(packed[start:stop])
+    with pytest.raises(StopIteration) as ended:
+        asking.send(Answer(b""))
+
+    listing = cast(Listing, ended.value.value)
+    assert (len(listing), listing.whole) == (9000, True)

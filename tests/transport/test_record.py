@@ -20,6 +20,7 @@ from mailtop.transport.recording import (
     LinkChanged,
     LogEnded,
     Logged,
+    Piece,
     Recording,
     Tape,
 )
@@ -219,3 +220,18 @@ def test_no_file_is_overwritten_and_none_is_readable_by_others(tmp_path: Path) -
 def test_a_source_of_a_test_lacks_what_it_was_not_given() -> None:
     with pytest.raises(NotRecorded, match="postqueue -j"):
         ReplaySource({}).ask("postfix", POSTQUEUE)
+
+
+def test_a_large_answer_is_written_piece_by_piece_each_time_it_comes() -> None:
+    recorder, entries = recorded(ReplaySource({("postfix", "postqueue -j"): b"{}\n"}))
+    taken: list[bytes] = []
+
+    for _ in range(2):
+        recorder.ask("postfix", Command(("postqueue", "-j"), large=True, sink=taken.append), "queue")
+
+    assert taken == [b"{}\n", b"{}\n"]
+    pieces = [entry for entry in entries if isinstance(entry, Piece)]
+    answers = [entry for entry in entries if isinstance(entry, Answered)]
+    assert [one.octets for one in pieces] == taken
+    assert [one.began for one in pieces] == [one.began for one in answers]
+    assert [one.answer for one in answers] == [Answer(b""), Answer(b"")]

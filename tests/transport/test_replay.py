@@ -17,6 +17,7 @@ from mailtop.transport.recording import (
     LinkChanged,
     LogEnded,
     Logged,
+    Piece,
     Recording,
 )
 from mailtop.transport.replay import Due, Player, Replay, ReplaySource
@@ -196,3 +197,30 @@ def test_a_source_of_a_test_keeps_every_act_it_was_sent() -> None:
     with pytest.raises(NotRecorded):
         source.ask("dovecot", hold)
     assert source.sent == [hold, hold]
+
+
+def piece(began: float, octets: bytes) -> Piece:
+    return Piece(NOON + began, NOON + began, "mail1", "postfix", "queue", "postqueue -j", octets)
+
+
+def test_a_large_answer_comes_in_the_pieces_that_it_came_in() -> None:
+    film = player(
+        piece(5, b"one"), piece(5, b"two"), answered(10, "queue", "postqueue -j", b"", began=5), piece(15, b"three")
+    )
+    film.advance(NOON + 15)
+    pieces: list[bytes] = []
+    streamed = Command(("postqueue", "-j"), large=True, sink=pieces.append)
+
+    assert Replay(film, "mail1").ask("postfix", streamed, "queue").stdout == b""
+    assert pieces == [b"one", b"two"]
+    assert Replay(film, "mail1").ask("postfix", POSTQUEUE, "queue").stdout == b"onetwo"
+
+
+def test_an_answer_that_was_recorded_whole_is_given_to_a_sink_too() -> None:
+    film = player(answered(10, "queue", "postqueue -j", b"whole"))
+    film.advance(NOON + 15)
+    pieces: list[bytes] = []
+
+    Replay(film, "mail1").ask("postfix", Command(("postqueue", "-j"), large=True, sink=pieces.append), "queue")
+
+    assert pieces == [b"whole"]
