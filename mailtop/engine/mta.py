@@ -317,7 +317,7 @@ class Mta:
             for row, hop in enumerate(HOPS)
         }
         taken = None if rates is None else book.accepted_rate(theirs)
-        hops[Hop.IN] = HopFlow(taken, succeeded=self.ours(book.last_accepted))
+        hops[Hop.IN] = HopFlow(taken, succeeded=self.ours(book.last_accepted(theirs)))
         return Flow(
             self.target.host,
             self.log_at,

@@ -35,7 +35,7 @@ class Acceptance:
         self._slots: dict[int, int] = {}  # accepted by ten seconds of the log: proof comes later than the mail
         self.accepted = 0
         self.submitted = 0
-        self.last = 0.0
+        self._last = 0.0
 
     def take(self, at: float, id_: bytes, client: bytes, user: bytes, original: bytes) -> int:
         """Take one smtpd line; the origin may be SUSPECT, and is then settled by one of the calls below."""
@@ -60,8 +60,8 @@ class Acceptance:
         self.accepted += 1
         slot = int(at) // _SLOT
         self._slots[slot] = self._slots.get(slot, 0) + 1
-        if at > self.last:
-            self.last = at
+        if at > self._last:
+            self._last = at
 
     def rate(self, now: float) -> float:
         """Return accepted messages a second over the minute before `now`, by the time that each was accepted.
@@ -73,6 +73,10 @@ class Acceptance:
         proven = sum(count for slot, count in self._slots.items() if slot >= first)
         likely = sum(start <= at < now - _LIKELY for at, _ in self._pending.values())
         return (proven + likely) / (now - start)
+
+    def last(self, now: float) -> float:
+        """Return when the newest was accepted, 0.0 for none; what waits for its proof counts as it does in the rate."""
+        return max((at for at, _ in self._pending.values() if self._last < at < now - _LIKELY), default=self._last)
 
     def is_mail(self, id_: bytes) -> None:
         """It went to the filter, so it did not come from there."""
@@ -102,7 +106,7 @@ class Acceptance:
 
     def settle(self, now: float) -> None:
         """Count what waited long enough; but not the filter's own mail, until that goes to the filter."""
-        first = int(self.last) // _SLOT - 2 * _SLOTS
+        first = int(self._last) // _SLOT - 2 * _SLOTS
         for slot in [slot for slot in self._slots if slot < first]:
             del self._slots[slot]
         for id_, (at, address) in list(self._pending.items()):

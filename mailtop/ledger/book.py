@@ -103,10 +103,9 @@ class Ledger:
         """Messages accepted a second in the last minute, by the log's own times."""
         return self._acceptance.rate(now)
 
-    @property
-    def last_accepted(self) -> float:
-        """When the last one was accepted."""
-        return self._acceptance.last
+    def last_accepted(self, now: float) -> float:
+        """When the last one was accepted, 0.0 for none so far."""
+        return self._acceptance.last(now)
 
     @property
     def live(self) -> int:

@@ -20,18 +20,18 @@ def counts(book: Ledger, now: float) -> list[Sample]:
     quantiles are of first attempts in the last ten minutes and absent where there was none.
     """
     book.settle(now)
-    return [*_mail(book), *_deliveries(book), *_delays(book, now), *_rest(book)]
+    return [*_mail(book, now), *_deliveries(book), *_delays(book, now), *_rest(book)]
 
 
-def _mail(book: Ledger) -> Iterator[Sample]:
+def _mail(book: Ledger, now: float) -> Iterator[Sample]:
     yield _total("postfix_accepted_total", book.accepted)
     yield _total("postfix_submitted_total", book.submitted)
     yield _total("postfix_removed_total", book.totals["removed"])
     yield _total("postfix_expired_total", book.totals["expired"])
     yield Sample("postfix_live_messages", book.live)
     yield _total("postfix_evicted_messages_total", book.evicted)
-    if book.last_accepted:
-        yield Sample("postfix_last_accepted_seconds", book.last_accepted)
+    if last := book.last_accepted(now):
+        yield Sample("postfix_last_accepted_seconds", last)
     for hop, at in zip(HOPS, book.last_success, strict=True):
         if at:
             yield Sample("postfix_last_success_seconds", at, (("hop", hop),))

@@ -10,10 +10,11 @@ from mailtop.parse.postqueue import Listing
 
 
 class _Past(NamedTuple):
-    """Sizes at an earlier listing, by row and by reason."""
+    """Sizes at an earlier listing, and how much of them was ten minutes young then, by row and by reason."""
 
     at: float
     sizes: dict[Name, int]
+    recent: dict[Name, int]
 
 
 class Growth:
@@ -35,14 +36,15 @@ class Growth:
         while past and past[-1].at > listing.at:
             past.pop()  # of the future: a clock was set back
         if listing.whole and (not past or listing.at - past[-1].at >= 20.0):
-            past.append(_Past(listing.at, _sizes(groups)))
+            past.append(_Past(listing.at, *_sizes(groups)))
         while len(past) > 1 and past[1].at <= listing.at - WINDOW:
             past.popleft()
 
     def of(self, groups: dict[Name, Group]) -> dict[Name, int]:
         """Return how much each row grew in ten minutes.
 
-        From the sizes then, where a listing of then is known; else what arrived since and still waits: an upper bound.
+        From the sizes then, where a listing of then is known. Before that from the oldest one, of which no more was new
+        than had arrived in the ten minutes before it; or from what arrived and still waits: both are upper bounds.
         """
         past = self._past[0] if self._whole and self._past and self._past[0].at <= self._at - 60 else None
         totals: Counter[Name] = Counter()
@@ -56,7 +58,8 @@ class Growth:
             if past is None:
                 return recent[level]
             if level in past.sizes:
-                return totals[level] - past.sizes[level]
+                young = past.recent[level] if past.at > self._at - WINDOW else 0
+                return totals[level] - past.sizes[level] + young
             return recent[level] if Name(level.reason) in past.sizes else totals[level]
 
         growth: dict[Name, int] = {}
@@ -74,9 +77,11 @@ class Growth:
         return growth
 
 
-def _sizes(groups: dict[Name, Group]) -> dict[Name, int]:
-    sizes: dict[Name, int] = {}
+def _sizes(groups: dict[Name, Group]) -> tuple[dict[Name, int], dict[Name, int]]:
+    sizes: Counter[Name] = Counter()
+    recent: Counter[Name] = Counter()
     for name, group in groups.items():
         for level in {name, Name(name.reason, name.next_hop), Name(name.reason)}:
-            sizes[level] = sizes.get(level, 0) + group.size
-    return sizes
+            sizes[level] += group.size
+            recent[level] += group.recent
+    return sizes, recent

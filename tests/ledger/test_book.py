@@ -421,6 +421,13 @@ def test_mail_that_is_proven_late_counts_when_it_was_accepted() -> None:
     assert ledger.accepted_rate(NOON + 600) == 0.0
 
 
+def test_mail_that_waits_for_its_proof_is_the_last_accepted_as_soon_as_it_is_in_the_rate() -> None:
+    ledger = book(client(0, b"4TqX2m6bYzz3F", b"203.0.113.9"), client(10, b"4TqX2m6bYzz3G", b"10.0.0.9"))
+
+    assert (ledger.accepted, ledger.accepted_rate(NOON + 16)) == (1, 2 / 66)
+    assert (ledger.last_accepted(NOON + 14), ledger.last_accepted(NOON + 16)) == (NOON, NOON + 10)
+
+
 def test_a_re_injection_is_no_part_of_the_rate() -> None:
     ledger = book(*through_the_filter(0, b"4TqX2m6bYzz3F", b"4TqX2m7cQzz3G"))
 

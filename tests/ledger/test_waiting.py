@@ -155,6 +155,24 @@ def test_growth_before_a_second_listing_is_what_came_in_meanwhile() -> None:
     assert cause.growth == 7
 
 
+def test_what_came_shortly_before_the_first_listing_has_grown_until_that_is_ten_minutes_ago() -> None:
+    waiting, grown = Waiting("t"), []
+    for seconds in (0, 90, 590, 600):
+        at = AT + seconds
+        (cause,) = waiting.causes(listing([*deferred("a.test", 200, age=5 + seconds)], at), at)
+        grown.append(cause.growth)
+
+    assert grown == [200, 200, 200, 0]
+
+
+def test_what_came_long_before_the_first_listing_has_not_grown() -> None:
+    waiting = Waiting("t")
+    waiting.causes(listing([*deferred("a.test", 200, age=4000)], AT), AT)
+    (cause,) = waiting.causes(listing([*deferred("a.test", 203, age=4090)], AT + 90), AT + 90)
+
+    assert cause.growth == 3
+
+
 def test_a_listing_that_broke_off_is_no_shrinking_and_no_later_one_is_held_against_it() -> None:
     waiting = Waiting("mail1/postfix")
     waiting.causes(listing([*deferred("a.test", 30)], AT), AT)
