@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from mailtop.model.destination import Standing
 from mailtop.model.snapshot import Alert, Health, HopState, HostState, Link, LogState, TargetState
 
 SKEW_WARN, SKEW_CRIT = 2.0, 30.0  # seconds between a host's clock and ours
@@ -22,6 +23,7 @@ def firing(
     hops: Sequence[HopState],
     known: Mapping[tuple[str, str], float],
     now: float,
+    destinations: Sequence[Standing] = (),
 ) -> tuple[Alert, ...]:
     """Return what fires, worst first. `known`: since when each (rule, target) fires that did already."""
     down = {host.name for host in hosts if host.link is Link.DOWN}
@@ -31,6 +33,7 @@ def firing(
         *(alert for alert in _targets(targets) if alert.target.partition("/")[0] not in down),
         *(alert for alert in _logs(logs, now) if alert.target.partition("/")[0] not in down),
         *_hops(hops),
+        *_destinations(destinations, now),
     ]
     dated = [
         Alert(
@@ -69,6 +72,23 @@ def _logs(logs: Iterable[LogState], now: float) -> Iterable[Alert]:
         elif log.gap and now - log.gap_at < GAP_TOLD:
             why = f"{log.target}: {log.gap:.0f} s of its log are gone"
             yield Alert("LogNotRead", log.target, Health.WARN, log.gap_at, why)
+
+
+def _destinations(destinations: Iterable[Standing], now: float) -> Iterable[Alert]:
+    """What an act has left half-way, and what should have been lifted by now: nothing lifts it by itself."""
+    for one in destinations:
+        where = f"{one.target} {one.domain}".strip()
+        if one.half_way:
+            said = (
+                f"{one.target}: {one.words}{f', by {one.by}' if one.by else ''}: finish or restore it (:destinations)"
+            )
+            yield Alert("DestinationHalfWay", where, Health.WARN, one.at, said)
+        elif one.overdue(now):
+            late = (now - one.until) / _MINUTE
+            said = (
+                f"{one.target}: {one.words} by {one.by}, {late:.0f} min longer than meant: restore it (:destinations)"
+            )
+            yield Alert("DestinationOverdue", where, Health.WARN, one.until, said)
 
 
 def _hops(hops: Iterable[HopState]) -> Iterable[Alert]:

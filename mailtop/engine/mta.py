@@ -17,6 +17,7 @@ from mailtop.ledger.book import Ledger
 from mailtop.ledger.hops import HOPS, HopRules
 from mailtop.ledger.queue import QueueBook
 from mailtop.model.ask import Chunk
+from mailtop.model.destination import Standing, Standings
 from mailtop.model.mail import Queue, QueueEntry, QueueId
 from mailtop.model.operation import Fate, Outcome, Selection
 from mailtop.model.sample import Fact, Sample
@@ -66,6 +67,8 @@ class Mta:
         self.book = Ledger(rules, flow.ignore_clients, reduce=lambda reason: normalise(reason).text)
         self.queue = QueueBook(target.name)
         self.facts: dict[str, str] = {}
+        self.standings: tuple[Standing, ...] = ()
+        self.standings_at = 0.0  # when they were asked for
         self.clock = clock or HostClock()
         self.log_at = 0.0
         self.behind = inf
@@ -115,6 +118,9 @@ class Mta:
         for one in found:
             if isinstance(one, Listing):
                 self._list(one, asked, now)
+            elif isinstance(one, Standings):
+                self.standings, self.standings_at = one.changes, asked
+                self.version += 1
             elif isinstance(one, Fact):
                 self.facts[one.name] = one.value
             elif isinstance(one, Sample) and one.name == "host_clock_seconds":
@@ -230,7 +236,7 @@ class Mta:
         """What an act that ended at `after` did to a message: by the log, then by a listing asked for since."""
         action, number = _ACTIONS.get(action_key), outcome.id
         if action is None:
-            return None
+            return self._decide_change(action_key, outcome, after)
         if self.book.removed(number, self.theirs(after - ACTING)):
             return self._left(action, number, after)
         listing = self.queue.listing
@@ -252,6 +258,18 @@ class Mta:
         if last is not None or late:
             return Outcome(number, Fate.DONE, last.reason if last is not None else Foreign(b""))
         return None
+
+    def _decide_change(self, action_key: str, outcome: Outcome, after: float) -> Outcome | None:
+        """What an act on a destination came to, by the notes on the target; None while they say half-way."""
+        if self.standings_at <= after:
+            return None
+        here = [one for one in self.standings if one.domain == outcome.id]
+        if any(one.half_way for one in here):
+            return None
+        lifted = action_key == "destination.restore"
+        done = bool(here) is not lifted and (lifted or action_key in ("destination.finish", here[0].action))
+        found = Foreign(here[0].words.encode()) if here else Foreign(b"nothing is changed for it now")
+        return Outcome(outcome.id, Fate.DONE if done else Fate.REFUSED, found)
 
     @property
     def _told(self) -> bool:

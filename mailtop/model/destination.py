@@ -111,9 +111,22 @@ class Standing(Struct, frozen=True):
     def words(self) -> str:
         """`bigmail.test is paused`; whole words for a line."""
         if self.half_way:
-            what = self.action.rpartition(".")[2]
+            what = self.action.rpartition(".")[2] or "change"
             return f"{self.domain or 'a destination'}: a {what} was begun and not finished"
         return f"{self.domain} is {STATES.get(self.action, 'changed')}"
+
+
+    def __str__(self) -> str:
+        return f"{self.words} by {self.by or 'nobody knows whom'}, at {self.at:.0f}, until {self.until:.0f}"
+
+
+class Standings(Struct, frozen=True):
+    """All that is in force on one target, or left half-way; none is a finding too."""
+
+    changes: tuple[Standing, ...] = ()
+
+    def __str__(self) -> str:
+        return "; ".join(map(str, self.changes)) or "no destination is changed"
 
 
 STATES = {

@@ -6,6 +6,7 @@ from enum import StrEnum
 
 from msgspec import Struct
 
+from mailtop.model.destination import Standing
 from mailtop.model.log import LogPage, LogWindow
 from mailtop.model.mail import QueueEntry
 from mailtop.model.operation import Receipt
@@ -172,6 +173,7 @@ class Alert(Struct, frozen=True):
 class Snapshot(Struct, frozen=True):
     """The whole platform at one moment.
 
+    `destinations`: those that mailtop has changed, or left half-way.
     `versions` maps a page kind (`causes`, `shape`, `messages`) to a number that grows when its content changed.
     `unlocked_until`: 0.0 in OBSERVE. `read_only` cannot be unlocked.
     `replay`: the speed factor, 0.0 live; `played`: how many seconds of the recording, of how many.
@@ -191,6 +193,7 @@ class Snapshot(Struct, frozen=True):
     alerts: tuple[Alert, ...] = ()
     questions: tuple[Question, ...] = ()
     receipts: tuple[Receipt, ...] = ()
+    destinations: tuple[Standing, ...] = ()
     versions: dict[str, int] = {}
     interval: float = 1.0
     read_only: bool = False

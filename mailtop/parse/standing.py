@@ -6,9 +6,15 @@ from typing import NamedTuple
 
 import msgspec
 
+from mailtop.model.ask import Asking, Command
 from mailtop.model.destination import InForce, UnderWay
 from mailtop.model.errors import ParseError
 from mailtop.model.text import Foreign, shown
+
+FOLDER = "mailtop"
+"""In Postfix's config_directory, readable by root alone."""
+
+REMEDY = "only root may read what mailtop keeps there"
 
 _line = msgspec.json.Decoder(InForce | UnderWay)
 
@@ -19,6 +25,16 @@ class Kept(NamedTuple):
     in_force: InForce | None = None
     under_way: UnderWay | None = None
     begun: bool = False
+
+
+def noted(config_directory: str) -> Asking[Kept]:
+    """Ask what mailtop keeps under an instance's config_directory; where there is no folder, that is nothing."""
+    folder, cat = f"{config_directory}/{FOLDER}", ("-exec", "cat", "{}", ";")
+    state, plan = ("-o", "-name", "state.json", *cat), ("-o", "-name", "plan.json", *cat)
+    found = yield Command(("find", folder, "-maxdepth", "2", "-name", "pending", "-print", *state, *plan))
+    if found.exit and b"No such file" not in found.stderr:
+        found.ok(folder, REMEDY)
+    return kept(found.stdout)
 
 
 def kept(stdout: bytes) -> Kept:

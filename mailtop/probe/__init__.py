@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from mailtop.model.ask import Answer, Asking, Command, Engine
+from mailtop.model.destination import Standings
 from mailtop.model.needs import Needs
 from mailtop.model.plugin import plugins
 from mailtop.model.sample import Event, Fact, Sample
@@ -21,7 +22,7 @@ __all__ = ["Cost", "Found", "Needs", "Poll", "Probe", "probes"]
 
 NOTHING = Needs()
 
-Found = Sample | Fact | Event | Listing
+Found = Sample | Fact | Event | Listing | Standings
 """What a probe can find. Samples and facts carry no time: the engine stamps them."""
 
 Cost = Callable[[tuple[Found, ...], float], float]

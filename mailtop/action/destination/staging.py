@@ -24,7 +24,7 @@ from mailtop.model.errors import AskFailed, CommandFailed, Denied, Missing, Pars
 from mailtop.model.operation import Step, Work
 from mailtop.parse.postfix_instance import instance_words
 from mailtop.parse.postfix_settings import hashes
-from mailtop.parse.standing import Kept, kept, written
+from mailtop.parse.standing import FOLDER, Kept, noted, written
 
 CHECKED = 300.0  # seconds: `postfix check` looks at the whole queue's owners
 _SAID_NO = (CommandFailed, Denied, Missing)
@@ -38,7 +38,7 @@ class Paths(NamedTuple):
     @property
     def folder(self) -> str:
         """Ours."""
-        return f"{self.config}/mailtop"
+        return f"{self.config}/{FOLDER}"
 
     @property
     def pending(self) -> str:
@@ -61,21 +61,11 @@ class Paths(NamedTuple):
 def look(config: str) -> Asking[tuple[Kept, Hashes]]:
     """Ask what is in force, what is under way, and what the live files are."""
     paths = Paths(config)
-    found = yield notes(config)
-    if found.exit and b"No such file" not in found.stderr:
-        found.ok(paths.folder, "only root may read it")
+    found = yield from noted(config)
     links = (yield Command(("find", *paths.both(config), "-type", "l"))).ok("find")
     if links.strip():
         raise Refused(config, "main.cf or master.cf is a link", "mailtop replaces files, so it leaves links alone")
-    return kept(found.stdout), (yield from _hashed(paths.both(config)))
-
-
-def notes(config: str) -> Command:
-    """The one ask for what mailtop keeps on a target: see `parse.standing.kept`."""
-    cat = ("-exec", "cat", "{}", ";")
-    folder = Paths(config).folder
-    state, plan = ("-o", "-name", "state.json", *cat), ("-o", "-name", "plan.json", *cat)
-    return Command(("find", folder, "-maxdepth", "2", "-name", "pending", "-print", *state, *plan))
+    return found, (yield from _hashed(paths.both(config)))
 
 
 def _hashed(files: tuple[str, ...]) -> Asking[Hashes]:
