@@ -45,5 +45,6 @@ def told(fact: dict[str, Any]) -> str:
         ", ".join(f"{count} {fate}" for fate, count in (fact.get("fates") or {}).items()),
         str(fact.get("error", "")),
         f"plan {fact.get('plan', '')}",
+        f"takes back {undoes}" if (undoes := fact.get("undoes")) else "",
     ]
     return "  ".join(word for word in words if word.strip())

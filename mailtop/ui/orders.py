@@ -94,8 +94,7 @@ class Orders:
         if self._feed.paused:
             self._pause(False)
         self.ask(self._console.unlock(UNLOCKED))
-        words = "OPERATE: acts are unlocked; they lock again after 15 idle minutes, or by :observe"
-        self._say(words, Health.WARN)
+        self._say("OPERATE: acts are unlocked; 15 idle minutes or :observe lock them", Health.WARN)
 
     def order_observe(self) -> None:
         """Lock acts."""

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import cast
 
+from msgspec.structs import replace
+
 from mailtop.model.errors import TimedOut
 from mailtop.model.mail import QueueEntry
 from mailtop.model.operation import Selection
@@ -39,6 +41,20 @@ async def test_enter_narrows_from_cause_to_shape_to_messages_and_esc_widens() ->
 
         await mail.press("escape", "escape")
         await mail.shows("▸     410")
+
+
+async def test_mail_on_hold_is_no_mail_that_just_waits() -> None:
+    first, second, *rest = causes()
+    held, part = replace(first, deferred=0, active=0, held=410), replace(second, deferred=2, held=12)
+    async with driven(broken()) as mail:
+        mail.console.move("causes", (held, part, *rest))
+        await mail.shows("on hold: ")
+        await mail.press("2")
+        await mail.shows("▸     410")
+        assert "outlook.test     on hold: 5.7.1" in mail.line("▸     410")
+        assert "on hold" not in mail.line("mx.slow.test")
+        await mail.press("j")
+        assert "→ mx.slow.test   12 on hold" in mail.text
 
 
 async def test_tab_changes_between_shape_and_messages() -> None:

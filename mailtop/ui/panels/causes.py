@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from mailtop.model.snapshot import Cause
 from mailtop.model.text import shown
+from mailtop.ui.cause import bounced, growth, next_hop, reason, reason_cell, waiting
 from mailtop.ui.figures import NONE, count, signed, stamp, whole
 from mailtop.ui.ink import Line, text
 from mailtop.ui.table import Column
@@ -15,15 +16,15 @@ from mailtop.ui.view import Listing
 def columns(now: float) -> Sequence[Column[Cause]]:
     """Growth first to the eye; who sends and where it waits as far as there is room."""
     return [
-        Column("waiting", 7, lambda cause: text(count(_waiting(cause)), "title"), right=True, sort="deferred"),
-        Column("+10 m", 6, _growth, right=True, sort="growth"),
+        Column("waiting", 7, lambda cause: text(count(waiting(cause)), "title"), right=True, sort="deferred"),
+        Column("+10 m", 6, growth, right=True, sort="growth"),
         Column("active", 6, lambda cause: _quiet(cause.active), right=True, rank=4),
         Column("held", 6, lambda cause: _quiet(cause.held), right=True, rank=3),
-        Column("bounced", 7, _bounced, right=True, rank=1, sort="bounced"),
+        Column("bounced", 7, bounced, right=True, rank=1, sort="bounced"),
         Column("oldest", 6, lambda cause: _age(cause.oldest, now), right=True, sort="oldest"),
         Column("first seen", 12, lambda cause: text(stamp(cause.first_seen, now), "dim"), right=True, rank=5),
-        Column("next hop", 13, lambda cause: text(_hop(cause)), most=24, sort="next_hop"),
-        Column("reason", 16, lambda cause: text(_reason(cause)), most=70, want=26),
+        Column("next hop", 13, lambda cause: text(next_hop(cause)), most=24, sort="next_hop"),
+        Column("reason", 16, reason_cell, most=70, want=26),
         Column("sender", 24, _sender, most=34, rank=2, sort="sender"),
         Column("host", 14, lambda cause: text(cause.target, "dim"), most=18, rank=6),
     ]
@@ -34,11 +35,12 @@ def footer(cause: Cause, now: float) -> Sequence[Line]:
     since = f"since {stamp(cause.first_seen, now)}" if cause.first_seen else ""
     others = f" and {count(cause.senders - 1)} more" if cause.senders > 1 else ""
     return [
-        text(_reason(cause), "text"),
+        text(reason(cause), "text"),
         (
             *text(shown(cause.sender, 80) or "<>", "text"),
             *text(others, "dim"),
-            *text(f" → {_hop(cause)}", "dim"),
+            *text(f" → {next_hop(cause)}", "dim"),
+            *text(f"   {count(cause.held)} on hold" if cause.held else "", "accent"),
             *text(f"   {cause.target}   {since}", "dim"),
         ),
     ]
@@ -53,7 +55,7 @@ def detail(cause: Cause, now: float) -> Sequence[tuple[str, str]]:
         *([("likely", likely.line)] if likely is not None else []),
         ("reason", shown(cause.reason)),
         ("status", cause.code or NONE),
-        ("next hop", _hop(cause)),
+        ("next hop", next_hop(cause)),
         ("hop", cause.hop.value if cause.hop else f"{NONE} not proven"),
         ("host", cause.target),
         ("waiting", f"{count(cause.deferred)} deferred, {count(cause.active)} active, {count(cause.held)} held"),
@@ -68,29 +70,6 @@ def detail(cause: Cause, now: float) -> Sequence[tuple[str, str]]:
 
 def _age(oldest: float, now: float) -> Line:
     return text(whole(now - oldest) if oldest else NONE, "dim")
-
-
-def _hop(cause: Cause) -> str:
-    if not cause.next_hop and cause.next_hops > 1:
-        return f"{count(cause.next_hops)} next hops"
-    return shown(cause.next_hop, 80) or NONE
-
-
-def _waiting(cause: Cause) -> int:
-    return cause.deferred + cause.active + cause.held
-
-
-def _reason(cause: Cause) -> str:
-    reason = shown(cause.reason, 400)
-    return reason if not cause.code or cause.code in reason else f"{cause.code} {reason}"
-
-
-def _growth(cause: Cause) -> Line:
-    return text(signed(cause.growth), "warn" if cause.growth > 0 else "dim") if cause.growth else text("±0", "faint")
-
-
-def _bounced(cause: Cause) -> Line:
-    return text(count(cause.bounced), "crit") if cause.bounced else text("0", "faint")
 
 
 def _quiet(number: int) -> Line:

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 
 from mailtop.model.snapshot import Cause, Health, Page
 from mailtop.model.text import shown
-from mailtop.ui.figures import NONE, SIGNS, count, signed, whole
-from mailtop.ui.ink import Line, text
+from mailtop.ui.cause import bounced, growth, next_hop, reason_cell, waiting
+from mailtop.ui.figures import SIGNS, count, whole
+from mailtop.ui.ink import text
 from mailtop.ui.table import Column, Layout
 from mailtop.ui.view import Panel, Row, Scene
 
@@ -29,43 +30,15 @@ def rows(scene: Scene, pages: Mapping[str, Page], cells: int) -> list[Row]:
 
 def _columns(now: float) -> list[Column[Cause]]:
     return [
-        Column(
-            "waiting", 7, lambda cause: text(count(cause.deferred + cause.active + cause.held), "title"), right=True
-        ),
-        Column("+10 m", 6, _growth, right=True),
-        Column("bounced", 7, _bounced, right=True, rank=1),
+        Column("waiting", 7, lambda cause: text(count(waiting(cause)), "title"), right=True),
+        Column("+10 m", 6, growth, right=True),
+        Column("bounced", 7, bounced, right=True, rank=1),
         Column("oldest", 6, lambda cause: text(whole(now - cause.oldest) if cause.oldest else "", "dim"), right=True),
-        Column("next hop", 13, _hop, most=24),
-        Column(
-            "reason",
-            16,
-            lambda cause: text(_said(cause)),
-            most=70,
-            want=26,
-        ),
+        Column("next hop", 13, lambda cause: text(next_hop(cause)), most=24),
+        Column("reason", 16, reason_cell, most=70, want=26),
         Column("sender", 22, lambda cause: text(shown(cause.sender, 60) or "<>", "dim"), most=34, rank=2),
         Column("host", 12, lambda cause: text(cause.target, "dim"), most=18, rank=3),
     ]
-
-
-def _said(cause: Cause) -> str:
-    """The reason, with its code in front where it is not in it."""
-    reason = shown(cause.reason, 160)
-    return reason if not cause.code or cause.code in reason else f"{cause.code} {reason}"
-
-
-def _hop(cause: Cause) -> Line:
-    if not cause.next_hop and cause.next_hops > 1:
-        return text(f"{count(cause.next_hops)} next hops")
-    return text(shown(cause.next_hop, 40) or NONE)
-
-
-def _growth(cause: Cause) -> Line:
-    return text(signed(cause.growth), "warn" if cause.growth > 0 else "dim") if cause.growth else text("±0", "faint")
-
-
-def _bounced(cause: Cause) -> Line:
-    return text(count(cause.bounced), "crit") if cause.bounced else text("0", "faint")
 
 
 LEADING = Panel("causes", screen="overview", order=5, rows=rows, least=2, gives=2)
