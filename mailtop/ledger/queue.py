@@ -203,7 +203,8 @@ class QueueBook:
             case _:
                 raise UsageError(f"sort {sort!r}", "no column of messages", f"use one of {', '.join(MESSAGE_COLUMNS)}")
         rows: Callable[[], Iterator[int]] = lambda: _rows(len(listing), mask)  # noqa: E731
-        return order.page(how, rows, offset, limit, reverse)
+        total = len(listing) if mask is None else mask.count(1)
+        return order.page(how, rows, total, offset, limit, reverse)
 
     def _shapes(self, mask: Mask | None, at: float) -> list[Shape]:
         listing = self.listing

@@ -8,10 +8,11 @@ Quotes keep spaces and colons together. `sender:<>` is the null sender.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from mailtop.model.errors import UsageError
+from mailtop.parse.columns import in_order
 from mailtop.parse.postqueue import OTHER_DOMAINS, QUEUES, Listing
 
 TEXT_FIELDS = ("id", "sender", "to", "domain", "reason", "queue")
@@ -83,9 +84,11 @@ def either(one: Mask, other: Mask) -> Mask:
     return (int.from_bytes(one, "little") | int.from_bytes(other, "little")).to_bytes(len(one), "little")
 
 
-def spread(chosen: bytes, column: object) -> Mask:
+def spread(chosen: bytes, column: Sequence[int]) -> Mask:
     """Return the mask of rows whose table index in `column` is chosen (a byte an index)."""
-    return bytes(map(chosen.__getitem__, column))  # type: ignore[call-overload]  # arrays of unsigned int
+    if chosen.count(chosen[:1]) == len(chosen):  # all or none: no need to look
+        return chosen[:1] * len(column)
+    return bytes(map(chosen.__getitem__, column))
 
 
 def _not(mask: Mask) -> Mask:
@@ -129,9 +132,17 @@ def _mask(listing: Listing, term: Term, at: float) -> Mask:
         case "domain" | "reason" | "queue":
             return _cells(listing, term)
         case _:
-            found = either(_senders(listing, term), _cells(listing, term))
-            found = either(found, _texts(listing.recipients, term))
-            return found if term.fuzzy else either(found, _texts(listing.ids, term))  # any letters fit some id
+            return _anywhere(listing, term)
+
+
+def _anywhere(listing: Listing, term: Term) -> Mask:
+    """Where a row has the text at all; who has it in every row is not looked for any further."""
+    found = either(_senders(listing, term), _cells(listing, term))
+    for texts in (listing.recipients,) if term.fuzzy else (listing.recipients, listing.ids):  # any letters fit some id
+        if 0 not in found:
+            break
+        found = either(found, _texts(texts, term))
+    return found
 
 
 def _compared(column: object, op: str, limit: float) -> Mask:
@@ -141,7 +152,7 @@ def _compared(column: object, op: str, limit: float) -> Mask:
 
 def _texts(column: object, term: Term) -> Mask:
     if term.fuzzy:
-        return column.matching(_fuzzy(term.text))  # type: ignore[attr-defined,no-any-return]
+        return column.fuzzy(term.text)  # type: ignore[attr-defined,no-any-return]
     return column.holding(term.text)  # type: ignore[attr-defined,no-any-return]
 
 
@@ -176,16 +187,6 @@ def _cells(listing: Listing, term: Term) -> Mask:
 
 def _test(term: Term) -> Callable[[bytes], bool]:
     if term.fuzzy:
-        match = _fuzzy(term.text)
+        match = in_order(term.text)
         return lambda text: match(text) is not None
     return lambda text: term.text in text
-
-
-def _fuzzy(text: bytes) -> Callable[[bytes], re.Match[bytes] | None]:
-    """Letters in order with anything between; each `not this letter` run is bounded by it, so nothing backtracks."""
-    letters = [bytes([letter]) for letter in text]
-    return re.compile(b"".join(b"[^" + _in_set(letter) + b"]*" + re.escape(letter) for letter in letters)).match
-
-
-def _in_set(letter: bytes) -> bytes:
-    return b"\\" + letter if letter in b"]^\\-[" else letter

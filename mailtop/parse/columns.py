@@ -5,14 +5,17 @@ An object per row costs 500 bytes and more; a column costs what its bytes cost.
 
 from __future__ import annotations
 
+import re
 from array import array
 from collections.abc import Callable, Iterable, Iterator
-from itertools import chain, compress, islice
+from itertools import accumulate, chain, compress, islice, repeat
 
 BLOCK = 1024
 """Rows a block: small enough that one row is cut out in microseconds, large enough that its overhead is nothing."""
 
-_SPARSE = 100  # hits a block: up to here finding them is faster than cutting the block into rows
+_SPARSE = 200  # hits a block: up to here finding them is faster than cutting the block into rows
+_LETTERS = 65_536  # different rows of letters that are kept while a column is searched
+_LOWER = bytes(range(256)).lower()
 _LINE_BREAK = str.maketrans({"\n": "\\n", "\r": "\\r"})
 
 
@@ -63,6 +66,18 @@ class Texts:
             else:
                 masks.append(_sparse(block, needle) if hits else bytes(block.count(b"\n") + 1))
         return b"".join(masks)
+
+    def fuzzy(self, needle: bytes) -> bytes:
+        """Return a mask of the rows that hold the letters of `needle` (lower case) in this order, in any case.
+
+        All other letters are struck out first: what is left of a million rows are a few thousand different ones.
+        """
+        others = bytes(set(range(256)) - {*needle, *needle.upper(), *b"\n"})
+        verdicts = _Verdicts(needle)
+        blocks = (*self._blocks, b"\n".join(self._tail)) if self._tail else self._blocks
+        return b"".join(
+            bytes(map(verdicts.__getitem__, block.translate(_LOWER, others).split(b"\n"))) for block in blocks
+        )
 
     def matching(self, match: Callable[[bytes], object]) -> bytes:
         """Return a mask of the rows for which `match` (of the lower-case text) is true."""
@@ -134,16 +149,33 @@ class Table:
         return len(self._first)
 
 
+class _Verdicts(dict[bytes, bool]):
+    """Does a row hold the letters in their order? Each different row is looked through once."""
+
+    def __init__(self, letters: bytes) -> None:
+        super().__init__()
+        self._test = in_order(letters)
+
+    def __missing__(self, row: bytes) -> bool:
+        verdict = self._test(row) is not None
+        if len(self) < _LETTERS:
+            self[row] = verdict
+        return verdict
+
+
+def in_order(letters: bytes) -> Callable[[bytes], re.Match[bytes] | None]:
+    """Return what finds letters in their order with anything between; nothing in it goes back to try again."""
+    sets = (b"\\" + bytes([letter]) if letter in b"]^\\-[" else bytes([letter]) for letter in letters)
+    runs = (b"[^" + own + b"]*" + re.escape(bytes([letter])) for own, letter in zip(sets, letters, strict=True))
+    return re.compile(b"".join(runs)).match
+
+
 def _sparse(block: bytes, needle: bytes) -> bytes:
     """The mask of a block with few hits: rows are counted, not cut out."""
+    parts = block.split(needle)
     mask = bytearray(block.count(b"\n") + 1)
-    row = counted = 0
-    hit = block.find(needle)
-    while hit >= 0:
-        row += block.count(b"\n", counted, hit)
+    for row in accumulate(map(bytes.count, parts[:-1], repeat(b"\n"))):
         mask[row] = 1
-        counted = hit
-        hit = block.find(needle, hit + 1)
     return bytes(mask)
 
 

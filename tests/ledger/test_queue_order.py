@@ -17,6 +17,8 @@ pages = st.tuples(st.integers(0, 60), st.integers(0, 20), st.booleans())
 def enough(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Small limits, so that a small test walks the ways of a large queue."""
     monkeypatch.setattr(order, "ENOUGH", request.param)
+    monkeypatch.setattr(order, "SAMPLE", 10)
+    monkeypatch.setattr(order, "_SURE", (0.3, 1.0))  # so that a sample is wrong now and then
 
 
 def expected(keys: list[int] | list[bytes], mask: bytes | None, offset: int, limit: int, reverse: bool) -> list[int]:
@@ -29,7 +31,14 @@ def test_numbers(enough: None) -> None:
     def check(keys: list[int], window: tuple[int, int, bool], luck: object) -> None:
         offset, limit, reverse = window
         mask = bytes(key % 3 > 0 for key in keys) if offset % 2 else None
-        found = order.page(order.by_number(keys, mask), lambda: rows(len(keys), mask), offset, limit, reverse)
+        found = order.page(
+            order.by_number(keys, mask),
+            lambda: rows(len(keys), mask),
+            len(rows(len(keys), mask)),
+            offset,
+            limit,
+            reverse,
+        )
         assert found == expected(keys, mask, offset, limit, reverse)
 
     check()
@@ -39,7 +48,9 @@ def test_texts(enough: None) -> None:
     @given(st.lists(st.binary(max_size=5), max_size=50), pages)
     def check(keys: list[bytes], window: tuple[int, int, bool]) -> None:
         offset, limit, reverse = window
-        found = order.page(order.by_text(lambda: keys, None), lambda: rows(len(keys), None), offset, limit, reverse)
+        found = order.page(
+            order.by_text(lambda: keys, None), lambda: rows(len(keys), None), len(keys), offset, limit, reverse
+        )
         assert found == expected(keys, None, offset, limit, reverse)
 
     check()
@@ -49,7 +60,7 @@ def test_ranks_of_a_table(enough: None) -> None:
     column = [2, 0, 1, 1, 2, 0] * 5
     ranks = order.ranks([b"b", b"a", b"b"])
 
-    found = order.page(order.by_rank(ranks, column, None), lambda: rows(30, None), 4, 9)
+    found = order.page(order.by_rank(ranks, column, None), lambda: rows(30, None), 30, 4, 9)
 
     assert found == expected([ranks[index] for index in column], None, 4, 9, False)
 
