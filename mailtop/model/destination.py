@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from time import gmtime, strftime
 
 from msgspec import Struct
 
@@ -16,6 +17,7 @@ from mailtop.model.text import Foreign, shown
 
 _LABEL = r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?"
 _DOMAIN = re.compile(rf"(?=.{{1,253}}\Z){_LABEL}(?:\.{_LABEL})*")
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 FILES = ("main.cf", "master.cf")
 
 
@@ -115,6 +117,11 @@ class Standing(Struct, frozen=True):
             return f"{self.domain or 'a destination'}: a {what} was begun and not finished"
         return f"{self.domain} is {STATES.get(self.action, 'changed')}"
 
+    def told(self, now: float) -> str:
+        """What it is, by whom, and until when: a line for people, times in UTC."""
+        end = strftime("%Y-%m-%d %H:%M UTC", gmtime(self.until)) if self.until else ""
+        late = ", overdue" if self.overdue(now) else ""
+        return " ".join(filter(None, (self.words, self.by and f"by {self.by}", end and f"until {end}{late}")))
 
     def __str__(self) -> str:
         return f"{self.words} by {self.by or 'nobody knows whom'}, at {self.at:.0f}, until {self.until:.0f}"
@@ -134,6 +141,21 @@ STATES = {
     "destination.throttle": "throttled",
     "destination.reroute": "rerouted",
 }
+
+
+def seconds_of(text: str) -> float:
+    """Return how long `30m`, `1h`, `2d` is; 0.0 for `ever`, where nobody says. Raises UsageError for anything else.
+
+    >>> seconds_of("90m"), seconds_of("ever")
+    (5400.0, 0.0)
+    """
+    words = text.strip().lower()
+    if words in ("ever", "0"):
+        return 0.0
+    number, unit = words[:-1], _UNITS.get(words[-1:])
+    if unit is None or not (number.isascii() and number.isdigit()) or not 0 < int(number) * unit <= 366 * 86_400:
+        raise UsageError(f"time {text[:20]!r}", "is none, or more than a year", "as in 30m, 1h, 2d, or ever")
+    return float(int(number) * unit)
 
 
 def domain_of(text: str | Foreign) -> str:

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import json
+import shlex
 import sys
 from argparse import Namespace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TextIO
 
 from mailtop.engine.console import Console
+from mailtop.model.destination import Terms, domain_of, seconds_of
 from mailtop.model.errors import Refused, Unreachable, UsageError
 from mailtop.model.mail import Key, queue_id
 from mailtop.model.operation import Approval, Danger, Preview, Receipt, Selection
 from mailtop.model.snapshot import Link
-from mailtop.model.text import shown
+from mailtop.model.text import Foreign, shown
 from mailtop.report.ready import first_reading
 
 SCHEMA = "mailtop.act/1"
@@ -22,21 +25,17 @@ UNLOCKED = 300.0  # seconds: one act, and its reading back
 
 async def run(console: Console, options: Namespace, out: TextIO, err: TextIO) -> int:
     """Show the preview; with --dry-run or --yes-i-mean COUNT carry it out; 4 where it is refused."""
-    if bool(options.where.strip()) is bool(options.ids):
-        raise UsageError("act", "says not on what", "give --where EXPR or --ids FILE, one of them")
-    keys = tuple(Key(options.on, queue_id(word)) for word in _ids(options.ids)) if options.ids else ()
-    if options.ids and not keys:
-        raise UsageError(options.ids, "holds no queue id", "one a line")
-    snapshot = await first_reading(console, listing=True)
+    selection = _selection(options)
+    snapshot = await first_reading(console, listing=selection.domain is None)
     for host in snapshot.hosts:
         if host.link is not Link.UP:
             raise Unreachable(host.name, host.note.removeprefix(f"{host.name}: ") or "not connected")
-    previews = await console.plan(options.action, Selection(keys, options.where, target=options.on))
+    previews = await console.plan(options.action, selection)
     for preview in previews:
         err.writelines(f"{line}\n" for line in told(preview))
     if not options.dry_run and not options.yes_i_mean:
-        count = sum(preview.count for preview in previews)
-        raise Refused("act", "only a preview", f"carry it out with --yes-i-mean {count}, or try --dry-run")
+        meant = _meant(previews)
+        raise Refused("act", "only a preview", f"carry it out with --yes-i-mean {meant}, or try --dry-run")
     receipts = [await _carried_out(console, preview, options) for preview in previews]
     for receipt in receipts:
         if options.json:
@@ -49,10 +48,34 @@ async def run(console: Console, options: Namespace, out: TextIO, err: TextIO) ->
 async def _carried_out(console: Console, preview: Preview, options: Namespace) -> Receipt:
     approval = Approval(preview.plan, "", preview.typed, options.dry_run)  # the engine knows who we are
     if not options.dry_run:
-        if options.yes_i_mean != str(preview.count):
-            raise Refused(preview.label, f"{preview.count} messages, not {options.yes_i_mean[:20]}", "look again")
+        if options.yes_i_mean != _meant((preview,)):
+            what = f"{_meant((preview,))}{'' if preview.domain else ' messages'}"
+            raise Refused(preview.label, f"{what}, not {options.yes_i_mean[:20]}", "look again")
         await console.unlock(UNLOCKED)
     return await console.approve(approval)
+
+
+def _selection(options: Namespace) -> Selection:
+    if options.action.startswith("destination."):
+        if not options.domain or options.where.strip() or options.ids:
+            raise UsageError(
+                options.action, "is for one recipient domain", "give --domain, and neither --where nor --ids"
+            )
+        terms = Terms(seconds_of(options.lasting), options.relay, options.concurrency, options.delay)
+        return Selection(target=options.on, domain=Foreign(domain_of(options.domain).encode()), terms=terms)
+    if options.domain or bool(options.where.strip()) is bool(options.ids):
+        raise UsageError("act", "says not on what", "give --where EXPR or --ids FILE, one of them")
+    keys = tuple(Key(options.on, queue_id(word)) for word in _ids(options.ids)) if options.ids else ()
+    if options.ids and not keys:
+        raise UsageError(options.ids, "holds no queue id", "one a line")
+    return Selection(keys, options.where, target=options.on)
+
+
+def _meant(previews: tuple[Preview, ...]) -> str:
+    """What --yes-i-mean must say: the count of messages, or the host's name where there is none."""
+    if any(preview.domain for preview in previews):
+        return previews[0].target.partition("/")[0]
+    return str(sum(preview.count for preview in previews))
 
 
 def _ids(file: str) -> list[str]:
@@ -65,12 +88,26 @@ def _ids(file: str) -> list[str]:
 
 def told(preview: Preview) -> list[str]:
     """The preview, a line each."""
+    if preview.domain:
+        return _told_of_destination(preview)
     lines = [f"{preview.label} {preview.count} messages on {preview.target}, {preview.size:,} bytes"]
     lines += [f"  in {step.target}   {' '.join(step.argv)}   {step.stdin}" for step in preview.commands]
     lines.append("  senders     " + " · ".join(f"{shown(who, 60) or '<>'} {count}" for who, count in preview.senders))
     lines.append("  recipients  " + " · ".join(f"{shown(who, 60)} {count}" for who, count in preview.domains))
     if preview.in_delivery:
         lines.append(f"  {preview.in_delivery} are in delivery and may still leave")
+    lines += [f"  {warning}" for warning in preview.warnings]
+    undo = f"undone by {preview.undo}" if preview.undo else "nothing undoes it"
+    lines.append(f"  {undo}" + (" (mail that leaves cannot be recalled)" if preview.danger is Danger.SENDS else ""))
+    return lines
+
+
+def _told_of_destination(preview: Preview) -> list[str]:
+    until = f"{datetime.fromtimestamp(preview.until, UTC):%Y-%m-%d %H:%M} UTC" if preview.until else ""
+    lines = [f"{preview.label} {preview.domain} on {preview.target}{f' until {until}' if until else ''}"]
+    lines += [f"  {line}" for line in preview.diff]
+    for step in preview.commands:
+        lines.append(f"  in {step.target}   {shlex.join(step.argv)}   {step.stdin}".rstrip())
     lines += [f"  {warning}" for warning in preview.warnings]
     undo = f"undone by {preview.undo}" if preview.undo else "nothing undoes it"
     lines.append(f"  {undo}" + (" (mail that leaves cannot be recalled)" if preview.danger is Danger.SENDS else ""))

@@ -40,7 +40,7 @@ def told(fact: dict[str, Any]) -> str:
         str(fact.get("by", "")),
         str(fact.get("action", "")),
         str(fact.get("target", "")),
-        f"{fact.get('count', 0)} messages",
+        _what(fact),
         "dry run" if fact.get("dry_run") else "",
         ", ".join(f"{count} {fate}" for fate, count in (fact.get("fates") or {}).items()),
         str(fact.get("error", "")),
@@ -48,3 +48,12 @@ def told(fact: dict[str, Any]) -> str:
         f"takes back {undoes}" if (undoes := fact.get("undoes")) else "",
     ]
     return "  ".join(word for word in words if word.strip())
+
+
+def _what(fact: dict[str, Any]) -> str:
+    """How many messages it is about, or which destination."""
+    if not str(fact.get("action", "")).startswith("destination."):
+        return f"{fact.get('count', 0)} messages"
+    outcomes = fact.get("outcomes") or [[fact.get("domain", "")]]
+    first = outcomes[0] if isinstance(outcomes, list) and isinstance(outcomes[0], list) and outcomes[0] else [""]
+    return str(first[0])

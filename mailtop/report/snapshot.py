@@ -53,6 +53,19 @@ def as_json(snapshot: Snapshot, causes: tuple[Cause, ...]) -> dict[str, object]:
             }
             for alert in snapshot.alerts
         ],
+        "destinations": [
+            {
+                "target": one.target,
+                "domain": one.domain,
+                "action": one.action,
+                "by": one.by,
+                "at": one.at,
+                "until": one.until,
+                "half_way": one.half_way,
+                "overdue": one.overdue(snapshot.at),
+            }
+            for one in snapshot.destinations
+        ],
         "queues": [_queue(queue) for queue in snapshot.queues],
         "hops": [_hop(hop) for hop in snapshot.hops],
         "causes": [cause_json(cause) for cause in causes],
@@ -152,6 +165,7 @@ def as_text(snapshot: Snapshot, causes: tuple[Cause, ...]) -> list[str]:
         f"{shown(cause.reason, 80)} ({shown(cause.sender, 40) or '<>'})"
         for cause in causes
     ]
+    lines += [f"{one.target}: {one.told(snapshot.at)}" for one in snapshot.destinations]
     lines += [f"{probe.target} {probe.probe}: {probe.note}" for probe in snapshot.probes if probe.note]
     return lines
 
