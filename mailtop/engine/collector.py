@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
+from functools import partial
 
 from msgspec.structs import replace
 
 from mailtop.engine.budget import interval
+from mailtop.engine.capabilities import UNKNOWN, Capabilities
 from mailtop.engine.clock import Clock, within
 from mailtop.engine.link import Link, drive
 from mailtop.model.errors import Denied, LinkLost, MailtopError
@@ -18,6 +20,10 @@ from mailtop.probe import Found, Probe
 
 GATED = 0.5  # seconds until a gate that was closed is tried again: it costs the host nothing
 Deliver = Callable[[Target, str, Iterable[Found], float], None]
+
+
+async def _untold(container: str) -> Capabilities:  # noqa: ARG001 — as Rights.of
+    return UNKNOWN
 
 
 class Collector:
@@ -31,8 +37,9 @@ class Collector:
         clock: Clock,
         deliver: Deliver,
         gate: Callable[[Target, Probe], str] = lambda target, probe: "",  # noqa: ARG005
+        rights: Callable[[str], Awaitable[Capabilities]] = _untold,
     ) -> None:
-        """`gate` says why it may not run by itself now, empty where it may."""
+        """`gate` says why it may not run by itself now, empty where it may. `rights`: what we may do in a container."""
         self.probe = probe
         self.target = target
         self.pace = 1.0
@@ -40,6 +47,7 @@ class Collector:
         self._clock = clock
         self._deliver = deliver
         self._gate = gate
+        self._rights = rights
         self._forced = False
         self.running_since = 0.0
         self._wake = asyncio.Event()
@@ -78,8 +86,7 @@ class Collector:
         started, asked = self._clock.monotonic(), self._clock.now()
         self.running_since = asked
         try:
-            found = await drive(self.probe.run(self.target), self._link, self.target.container, self.probe.name)
-            found = tuple(found)
+            found = tuple(await self._asked())
         except MailtopError as error:
             if isinstance(error, Denied):
                 self._denied_in = self._link.generation
@@ -92,6 +99,13 @@ class Collector:
         self._cost = self.probe.cost(found, took)
         self._deliver(self.target, self.probe.name, found, asked)  # true when asked; the answer may be seconds old
         self.state = ProbeState(self.target.name, self.probe.name, Health.OK, asked, took, self._pause(), tried=asked)
+
+    async def _asked(self) -> Iterable[Found]:
+        """Put the question, by sudo where that is the way; raises at once for a right that is known to be missing."""
+        rights = await self._rights(self.target.container)
+        rights.check(self.probe.needs)
+        fitted = partial(rights.fitted, needs=self.probe.needs)
+        return await drive(self.probe.run(self.target), self._link, self.target.container, self.probe.name, fitted)
 
     def say(self, health: Health, note: str) -> None:
         """Tell the face how this probe is."""

@@ -8,12 +8,13 @@ from collections.abc import Callable, Coroutine, Iterable, Mapping
 from typing import Any
 
 from mailtop.engine import discovery
+from mailtop.engine.capabilities import Rights
 from mailtop.engine.clock import Clock, within
 from mailtop.engine.collector import Collector, Deliver
-from mailtop.engine.discovery import Container, containers, target_of
+from mailtop.engine.discovery import Container, Finder, instances
 from mailtop.engine.follow import Follower
 from mailtop.engine.link import Link, drive
-from mailtop.model.errors import Denied, LinkLost, MailtopError
+from mailtop.model.errors import Denied, LinkLost, MailtopError, Missing
 from mailtop.model.snapshot import Health, ProbeState, TargetState
 from mailtop.model.topology import Role, Target
 from mailtop.probe import Probe
@@ -29,7 +30,8 @@ class Watch:
     """Keeps collectors and followers for all that runs on one host.
 
     `follower` makes the follower of a target's log, or None for a target whose log is not read. `gate` says why a
-    probe may not run by itself now, empty where it may.
+    probe may not run by itself now, empty where it may. `twin` names the host under which a machine, or an Engine, is
+    shown already (host, `machine` or `engine`, its identity), empty where under none.
     """
 
     def __init__(
@@ -44,10 +46,18 @@ class Watch:
         deliver: Deliver,
         follower: Callable[[Target, Link], Follower[Any] | None],
         gate: Callable[[Target, Probe], str],
+        twin: Callable[[str, str, str], str] = lambda host, what, identity: "",  # noqa: ARG005
+        sudo: bool = True,
+        socket: str = "",
     ) -> None:
         self.link = link
+        self.known: dict[str, Target] = {}
         self.targets: dict[str, TargetState] = {}
         self.containers: dict[str, Container] = {}
+        self.finder = Finder(link.host, roles, docker=docker, shell=shell)
+        self.rights = Rights(link, sudo=sudo, sockets=(socket,) if docker and socket else ())
+        self.same = ""  # the host under which this machine is shown already
+        self.note = ""  # what else is to be said of the host while it is up
         self.collectors: dict[tuple[str, str], Collector] = {}
         self.followers: dict[str, Follower[Any]] = {}
         self._clock = clock
@@ -58,6 +68,9 @@ class Watch:
         self._deliver = deliver
         self._follower = follower
         self._gate = gate
+        self._twin = twin
+        self._socket = socket
+        self._generation = 0
         self._wake = asyncio.Event()
         self._tasks: dict[asyncio.Task[None], str] = {}  # and the target that each is for, empty for the host's own
         self._gone_at: dict[str, float] = {}
@@ -72,7 +85,7 @@ class Watch:
         self._keep("link", self.link.keep)
         if self.shell:
             self._add(Target(self.link.host), "")
-        if self._docker and not driven:
+        if not driven:
             self._keep("discovery", self._discover)
 
     async def close(self) -> None:
@@ -90,6 +103,10 @@ class Watch:
         for (name, asked), collector in self.collectors.items():
             if target in ("", name) and probe in ("", asked):
                 collector.refresh(force=force)
+
+    def find(self) -> None:
+        """Look around now."""
+        self._wake.set()
 
     def tried(self, target: str, probe: str) -> bool:
         """Has this probe run at all, well or not?"""
@@ -118,22 +135,85 @@ class Watch:
                     break  # a right that is missing is not asked for again before a reconnect
 
     async def discover(self) -> None:
-        """Ask the Engine what runs, and start or end collectors accordingly."""
+        """Ask what runs, the Engine and the host itself, and start or end collectors accordingly."""
         try:
-            found = await drive(containers(), self.link, "", discovery.NAME)
+            trouble = await self._find()
         except LinkLost:
             return  # the host's trouble, shown there
         except MailtopError as error:
-            health = Health.DENIED if isinstance(error, Denied) else Health.UNKNOWN
-            self._say(health, str(error), self.discovery.last_ok)
+            trouble = error
+        if trouble is not None:
+            health = Health.DENIED if isinstance(trouble, Denied) else Health.UNKNOWN
+            self._say(health, str(trouble), self.discovery.last_ok)
             return
-        self.containers = {container.name: container for container in found}
-        for container in found:
-            target = target_of(self.link.host, container, self._roles)
-            self._add(target, container.state)
-        for name in [name for name in self.targets if "/" in name and name.split("/", 1)[1] not in self.containers]:
-            self._lose(name)
-        self._say(Health.OK, "", self._clock.now())
+        self._say(Health.OK, self.note, self._clock.now())
+
+    async def _find(self) -> MailtopError | None:
+        """Find all targets; return what is the matter with the Engine, where something is."""
+        finder, host = self.finder, self.link.host
+        if self._generation != self.link.generation:
+            self._generation = self.link.generation
+            finder.forget()
+        await drive(finder.who(), self.link, "", discovery.NAME)
+        self.same = self._twin(host, "machine", finder.machine)
+        engine = "" if self.same else self._twin(host, "engine", finder.engine)
+        if self.same:
+            self.note = f"the same machine as {self.same}, shown there"
+        else:
+            self.note = f"its containers are shown as {engine}'s: the same Docker Engine" if engine else ""
+        if self.same:
+            self._settle([(Target(host), "")] if self.shell else [])
+            return None
+        trouble = None if engine else await self._list()
+        if trouble is None and not engine:
+            self._settle(finder.targets())  # what their names tell, at once
+        if await drive(finder.closer(self._clock.now()), self.link, "", discovery.NAME):
+            for target in finder.postfixes():
+                if not (engine and target.container):
+                    await self._further(target)
+        self._settle([one for one in finder.targets() if not (engine and one[0].container)])
+        return trouble
+
+    async def _list(self) -> MailtopError | None:
+        try:
+            await drive(self.finder.listed(), self.link, "", discovery.NAME)
+        except LinkLost:
+            raise
+        except MailtopError as error:
+            return None if await self._has_no_engine(error) else error
+        found = {container.name: container for container in self.finder.containers}
+        for name, container in found.items():
+            if name in self.containers and self.containers[name].id != container.id:
+                self.rights.forget(name)
+        self.containers = found
+        return None
+
+    async def _has_no_engine(self, error: MailtopError) -> bool:
+        """Is there simply no Docker on this host? Not where there was one, or where nobody can tell."""
+        if self.containers or not self._socket or not self.shell or not isinstance(error, Missing):
+            return False
+        may = await self.rights.of("")
+        return may.known and self._socket not in may.sockets
+
+    async def _further(self, target: Target) -> None:
+        """Ask a Postfix for its further instances; one without postmulti, or in trouble, has none to tell."""
+        try:
+            self.finder.told(target, await drive(instances(target), self.link, target.container, "instances"))
+        except LinkLost:
+            raise
+        except MailtopError:
+            return
+
+    def _settle(self, found: list[tuple[Target, str]]) -> None:
+        """Watch what was found, and nothing else."""
+        for target, state in found:
+            self._add(target, state)
+        names = {target.name for target, _ in found}
+        for name in [name for name, target in self.known.items() if name not in names and target.name != target.host]:
+            if self.note:
+                self._forget(name)  # it is not gone: it is shown elsewhere
+            else:
+                self._lose(name)
 
     def _say(self, health: Health, note: str, last_ok: float) -> None:
         host, every = self.link.host, discovery.EVERY
@@ -146,8 +226,7 @@ class Watch:
         old, now = self.targets[name], self._clock.now()
         if name not in self._gone_at:
             self._gone_at[name] = now
-            for task in [task for task, of in self._tasks.items() if of == name]:
-                task.cancel()
+            self._stop(name)
             for collector in self._collectors_of(name):
                 collector.say(Health.UNKNOWN, GONE)
             if name in self.followers:
@@ -155,27 +234,51 @@ class Watch:
         if old.roles and now - self._gone_at[name] < FORGET_AFTER:
             self.targets[name] = TargetState(name, old.host, old.roles, Health.CRIT, "gone", GONE)
             return
-        for known in (self.targets, self.followers, self._gone_at):
-            known.pop(name, None)
+        self._forget(name)
+
+    def _forget(self, name: str) -> None:
+        self._stop(name)
+        for kept in (self.known, self.targets, self.followers, self._gone_at):
+            kept.pop(name, None)
         for key in [key for key in self.collectors if key[0] == name]:
             del self.collectors[key]
 
+    def _stop(self, name: str) -> None:
+        for task in [task for task, of in self._tasks.items() if of == name]:
+            task.cancel()
+
     def _add(self, target: Target, state: str) -> None:
-        health = Health.OK if state in ("running", "") else Health.CRIT
-        known, back = target.name in self.targets, self._gone_at.pop(target.name, None) is not None
-        self.targets[target.name] = TargetState(target.name, target.host, target.roles, health, state)
-        if back:
-            self._start(target.name)
-        if known:
+        name, health = target.name, Health.OK if state in ("running", "") else Health.CRIT
+        known, back = self.known.get(name), self._gone_at.pop(name, None) is not None
+        note = self.note if name == self.link.host else ""
+        self.known[name] = target
+        self.targets[name] = TargetState(name, target.host, target.roles, health, state, note)
+        if known is not None and self._probes_of(known) == self._probes_of(target):
+            if back:
+                self._start(name)
             return
+        self._stop(name)
+        wanted = self._probes_of(target)
+        for key in [key for key in self.collectors if key[0] == name and key[1] not in wanted]:
+            del self.collectors[key]
         for probe in self._probes:
-            if probe.role in target.roles if target.container else probe.role is None:
-                collector = Collector(probe, target, self.link, self._clock, self._deliver, self._gate)
-                self.collectors[target.name, probe.name] = collector
-        follower = self._follower(target, self.link) if target.container else None
-        if follower is not None:
-            self.followers[target.name] = follower
-        self._start(target.name)
+            if probe.name in wanted and (name, probe.name) not in self.collectors:
+                self.collectors[name, probe.name] = Collector(
+                    probe, target, self.link, self._clock, self._deliver, self._gate, self.rights.of
+                )
+        follower = self._follower(target, self.link)
+        if follower is None:
+            self.followers.pop(name, None)
+        else:
+            self.followers.setdefault(name, follower)
+        self._start(name)
+
+    def _probes_of(self, target: Target) -> set[str]:
+        """What is asked of a target: by its roles, and of the host itself; of one that is shown elsewhere, nothing."""
+        itself = target.name == target.host
+        if itself and self.same:
+            return set()
+        return {probe.name for probe in self._probes if probe.role in target.roles or (itself and probe.role is None)}
 
     def _start(self, name: str) -> None:
         """Let all that is for a target run; what a recording drives does not run by itself."""
@@ -194,13 +297,15 @@ class Watch:
         if not self.link.up:
             return tuple(_was(state, self.link.state.note or "not connected yet") for state in states)
         if self.discovery.health is not Health.OK:
-            return tuple(_was(state, self.discovery.note) if "/" in state.name else state for state in states)
+            return tuple(
+                _was(state, self.discovery.note) if self.known[state.name].container else state for state in states
+            )
         return states
 
     @property
     def unread(self) -> str:
         """Why nobody knows whether mail goes through this host; empty where its Postfixes are found, or it has none."""
-        if not self._docker or any(Role.MTA in state.roles for state in self.targets.values()):
+        if self.same or any(Role.MTA in state.roles for state in self.targets.values()):
             return ""
         if not self.discovery.last_ok:
             return self.link.state.note if not self.link.up else self.discovery.note

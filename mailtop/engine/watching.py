@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Callable, Iterable, Mapping
 
 from msgspec.structs import replace
@@ -69,6 +70,7 @@ class Watching:
         self._host_samples: dict[str, dict[str, tuple[Sample, ...]]] = {}
         self._measured: dict[str, tuple[int, float]] = {}
         self._firing_since: dict[tuple[str, str], float] = {}
+        self._identities: dict[tuple[str, str], str] = {}  # (machine or engine, host) → its identity
 
     def open(self) -> None:
         """Begin with every host; returns at once."""
@@ -84,6 +86,9 @@ class Watching:
                 deliver=self._deliver,
                 follower=self._follower,
                 gate=self._gate,
+                twin=self._twin,
+                sudo=host.sudo,
+                socket=host.docker_socket if host.ssh or "DOCKER_HOST" not in os.environ else "",
             )
             self.watches[name] = watch
             watch.start(driven=self._driven)
@@ -116,6 +121,18 @@ class Watching:
         if mta is not None:
             mta.take(found, at, self._clock.now())
 
+    def _twin(self, host: str, what: str, identity: str) -> str:
+        """The host before this one, in the platform's order and connected, that is the same; empty for none."""
+        news = self._identities.get((what, host)) != identity
+        self._identities[what, host] = identity
+        if not identity:
+            return ""
+        same = [name for name in self.watches if self._identities.get((what, name)) == identity]
+        first = next((name for name in same if self.watches[name].link.up), host)
+        for later in same[same.index(first) + 1 :] if news and first == host else ():
+            self.watches[later].find()  # which may have taken itself for the first
+        return "" if first == host else first
+
     def _gate(self, target: Target, probe: Probe) -> str:
         """May a full listing run by itself? Only where counting has shown that the host can afford it."""
         mta = self._mtas.get(target.name)
@@ -130,7 +147,8 @@ class Watching:
 
     def _follower(self, target: Target, link: Link) -> Follower[Batch] | None:
         """The follower of a Postfix's log, with the books that it fills; a container made anew finds its books."""
-        self._roles.setdefault(target.container, target.roles)
+        if target.container and not target.instance:
+            self._roles[target.container] = target.roles
         if Role.MTA not in target.roles:
             return None
         clock = HostClock(slack=OLD_ANSWER if self._driven else 0.0)
@@ -153,11 +171,10 @@ class Watching:
 
     def linked(self, name: str) -> tuple[Link, Target]:
         """Find a target for an act; raises Refused for one that is not there."""
-        host, _, container = name.partition("/")
-        watch = self.watches.get(host)
-        if watch is None or name not in watch.targets:
+        watch = self.watches.get(name.partition("/")[0])
+        if watch is None or name not in watch.known:
             raise Refused(name, "is no target that mailtop knows", "see mailtop snapshot for those it found")
-        return watch.link, Target(host, container, watch.targets[name].roles)
+        return watch.link, watch.known[name]
 
     def queued(self, target: str) -> int | None:
         """How many messages a target's queue holds, None where nobody knows."""
@@ -259,9 +276,9 @@ class Watching:
         """A host's connection, with its own figures while there is one."""
         skews = [mta.clock.ahead for mta in self._mtas.values() if mta.target.host == watch.link.host]
         state = replace(watch.link.state, ahead=max(skews, key=abs, default=0.0))
-        if not watch.link.up or not watch.shell:
-            return state
-        return replace(state, cells=host_cells(self._host_samples.get(state.name, {}), asked, now))
+        if not watch.link.up or not watch.shell or watch.same:
+            return replace(state, note=watch.note) if watch.link.up else state
+        return replace(state, note=watch.note, cells=host_cells(self._host_samples.get(state.name, {}), asked, now))
 
     def _lost(self, host: str) -> str:
         """Why a host is not reached, empty while it is."""

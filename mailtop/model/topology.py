@@ -35,16 +35,30 @@ class Hop(StrEnum):
 
 
 class Target(Struct, frozen=True, order=True):
-    """A host, or a container on it: what can be asked. `container` is Docker's name, validated when found."""
+    """A host, or a container on it: what can be asked. `container` is Docker's name, validated when found.
+
+    `instance`: the config_directory of a further Postfix instance (`postmulti -l`); empty for the default one.
+    """
 
     host: str
     container: str = ""
     roles: tuple[Role, ...] = ()
+    instance: str = ""
 
     @property
     def name(self) -> str:
-        """`mail1` or `mail1/postfix`."""
+        """`mail1` or `mail1/postfix`; `mail1/postfix@postfix-out` or `mail1/@postfix-out` for a further instance.
+
+        What stands before the `/` is always the host.
+        """
+        if self.instance:
+            return f"{self.host}/{self.container}@{self.instance.rstrip('/').rpartition('/')[2]}"
         return f"{self.host}/{self.container}" if self.container else self.host
+
+    @property
+    def config(self) -> tuple[str, ...]:
+        """The option that makes a Postfix program speak of this instance."""
+        return ("-c", self.instance) if self.instance else ()
 
 
 class Identity(Struct, frozen=True):

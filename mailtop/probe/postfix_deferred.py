@@ -14,9 +14,9 @@ from mailtop.probe import Found, Needs, Probe
 QUEUES = (Queue.DEFERRED, Queue.HOLD)
 
 
-def run(target: Target) -> Asking[Iterable[Found]]:  # noqa: ARG001 — the same question to all
+def run(target: Target) -> Asking[Iterable[Found]]:
     """Ask where the queue is (it may be moved at any reload), and count."""
-    spool = queue_count.spool_of((yield Command(("postconf", "-h", "queue_directory"))))
+    spool = queue_count.spool_of((yield Command(("postconf", *target.config, "-h", "queue_directory"))))
     answer = yield queue_count.command(spool, QUEUES)
     return tuple(queue_count.samples(answer, QUEUES))
 
@@ -32,6 +32,6 @@ PROBE = Probe(
     Role.MTA,
     run,
     every=10.0,
-    needs=Needs(binary=("postconf", "find", "awk"), root=True),
+    needs=Needs(binary=("postconf", "find", "awk"), root=True, sudo="find"),
     cost=cost,
 )

@@ -14,11 +14,13 @@ QUEUES = (Queue.MAILDROP, Queue.INCOMING, Queue.ACTIVE, Queue.CORRUPT)
 """Qmgr keeps active and incoming small; the others are empty unless something is wrong."""
 
 
-def run(target: Target) -> Asking[Iterable[Found]]:  # noqa: ARG001 — the same question to all
+def run(target: Target) -> Asking[Iterable[Found]]:
     """Ask where the queue is (it may be moved at any reload), and count."""
-    spool = queue_count.spool_of((yield Command(("postconf", "-h", "queue_directory"))))
+    spool = queue_count.spool_of((yield Command(("postconf", *target.config, "-h", "queue_directory"))))
     answer = yield queue_count.command(spool, QUEUES)
     return tuple(queue_count.samples(answer, QUEUES))
 
 
-PROBE = Probe("postfix_queue", Role.MTA, run, every=10.0, needs=Needs(binary=("postconf", "find", "awk"), root=True))
+PROBE = Probe(
+    "postfix_queue", Role.MTA, run, every=10.0, needs=Needs(binary=("postconf", "find", "awk"), root=True, sudo="find")
+)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
-from mailtop.model.ask import Answer, Command
+from mailtop.model.ask import Answer, Asking, Command
 from mailtop.model.errors import ParseError
 from mailtop.model.sample import Fact
 from mailtop.model.text import Foreign, shown
-from mailtop.model.topology import Role
-from mailtop.probe import Needs, Poll
+from mailtop.model.topology import Role, Target
+from mailtop.probe import Found, Needs, Probe
 
 SETTINGS = (
     "mail_version",
@@ -36,6 +36,10 @@ def read(answer: Answer) -> Iterator[Fact]:
         raise ParseError("postconf", f"names no setting: {shown(Foreign(answer.stdout), 80)!r}")
 
 
-PROBE = Poll(
-    "postfix_settings", Role.MTA, Command(("postconf", *SETTINGS)), read, every=300.0, needs=Needs(binary=("postconf",))
-)
+def run(target: Target) -> Asking[Iterable[Found]]:
+    """Ask this instance for all of them at once."""
+    answer = yield Command(("postconf", *target.config, *SETTINGS))
+    return tuple(read(answer))
+
+
+PROBE = Probe("postfix_settings", Role.MTA, run, every=300.0, needs=Needs(binary=("postconf",)))

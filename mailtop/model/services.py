@@ -1,0 +1,89 @@
+"""How a service is recognised: by the programs that run, by the words of a name, by the port it listens on.
+
+What runs tells most, and what a name says least: a container may be called `box7`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from mailtop.model.topology import Role
+
+# A process's name as the kernel keeps it: 15 characters, and what a daemon has made of it (`amavisd (master`).
+_PROGRAMS = tuple(
+    (re.compile(name), role)
+    for name, role in (
+        (r"n?qmgr|oqmgr", Role.MTA),  # Postfix's master is only called `master`
+        (r"dovecot", Role.IMAP),
+        (r"amavisd\b.*|amavisd-new\b.*|/usr/s?bin/amavi.*", Role.FILTER),
+        (r"spamd( child)?|rspamd\b.*", Role.ANTISPAM),
+        (r"clamd", Role.ANTIVIRUS),
+        (r"mariadbd|mysqld", Role.DATABASE),
+        (r"piler(-smtp)?", Role.ARCHIVE),
+        (r"searchd", Role.SEARCH),
+        (r"nginx|haproxy|traefik|caddy|apache2|httpd", Role.PROXY),
+        (r"dnsmasq|unbound|named", Role.DNS),
+        (r"keepalived", Role.VIP),
+    )
+)
+
+# As in the platform's compose file; `mail-postfix-1` too.
+_WORDS = tuple(
+    (re.compile(rf"(?:^|[-_/.]){words}(?=$|[-_:.\d])"), role)
+    for words, role in (
+        (r"(?:postfix|mta|smtp)", Role.MTA),
+        (r"(?:dovecot\d*|imap)", Role.IMAP),
+        (r"(?:amavis|amavisd)", Role.FILTER),
+        (r"(?:spamassassin|spamd)", Role.ANTISPAM),
+        (r"(?:clamav|clamd)", Role.ANTIVIRUS),
+        (r"(?:maildb|mariadb|mysql|galera)", Role.DATABASE),
+        (r"(?:piler)", Role.ARCHIVE),
+        (r"(?:manticore|sphinx|sphinxsearch)", Role.SEARCH),
+        (r"(?:wwwapp|nginx|proxy|traefik)", Role.PROXY),
+        (r"(?:dns|dnsmasq|unbound)", Role.DNS),
+        (r"(?:keepalived|vip)", Role.VIP),
+    )
+)
+_BESIDE = re.compile(
+    r"(?:^|[-_/.])(?:exporter|backup|metrics|admin|init|logs?)(?=$|[-_:.\d])"
+)  # not the service itself
+
+PORTS = {
+    25: Role.MTA,
+    587: Role.MTA,
+    143: Role.IMAP,
+    993: Role.IMAP,
+    10024: Role.FILTER,
+    783: Role.ANTISPAM,
+    3310: Role.ANTIVIRUS,
+    3306: Role.DATABASE,
+    9306: Role.SEARCH,
+}
+"""Ports that one kind of service listens on, and hardly another."""
+
+
+def of_programs(names: Iterable[str]) -> tuple[Role, ...]:
+    """The roles of what runs, in the order of `Role`.
+
+    >>> of_programs(["master", "qmgr", "spamd child"])
+    (<Role.MTA: 'mta'>, <Role.ANTISPAM: 'antispam'>)
+    """
+    names = set(names)
+    found = {role for pattern, role in _PROGRAMS if any(pattern.fullmatch(name) for name in names)}
+    return tuple(role for role in Role if role in found)
+
+
+def of_words(text: str) -> tuple[Role, ...]:
+    """The roles that a container's, a service's or an image's name tells.
+
+    >>> of_words("mail-postfix-1"), of_words("postfix-exporter")
+    ((<Role.MTA: 'mta'>,), ())
+    """
+    return () if _BESIDE.search(text) else tuple(role for pattern, role in _WORDS if pattern.search(text))
+
+
+def of_ports(ports: Iterable[int]) -> tuple[Role, ...]:
+    """The roles that listening ports tell, in the order of `Role`."""
+    found = {PORTS[port] for port in ports if port in PORTS}
+    return tuple(role for role in Role if role in found)
