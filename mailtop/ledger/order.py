@@ -9,10 +9,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from itertools import compress, islice
 from math import ceil, floor, sqrt
 from operator import itemgetter
 from typing import Any, NamedTuple
+
+from mailtop.ledger.where import either
 
 ENOUGH = 50_000
 """So few rows are simply sorted."""
@@ -21,6 +24,7 @@ SAMPLE = 32_768
 """Rows of a sample: a page in the middle is found among a fiftieth of all."""
 
 _SURE = (4.0, 32.0)  # standard deviations around the page; and once more, for rows that lie in a pattern
+_PIECE = 8192  # rows
 _OUTSIDE = bytes([1, 0]) + bytes(254)
 
 _Pairs = Callable[[], Iterable[tuple[Any, int]]]  # keys and rows
@@ -36,11 +40,15 @@ class Order(NamedTuple):
         """Each matching row's key."""
         return self.column() if self.table is None else map(self.table.__getitem__, self.column())
 
-    def marked(self, test: Callable[[Any], bool]) -> bytes:
-        """The mask of the rows for whose key `test` is true."""
-        if self.table is None:
-            return bytes(map(test, self.column()))
-        return bytes(map(bytes(map(test, self.table)).__getitem__, self.column()))  # a test an index, not a row
+    def pieces(self) -> Iterator[list[Any]]:
+        """What `column` yields, some thousand rows at a time."""
+        column = iter(self.column())
+        while piece := list(islice(column, _PIECE)):
+            yield piece
+
+    def test(self, test: Callable[[Any], bool]) -> Callable[[Any], bool | int]:
+        """The test of a key as one of what `column` yields: an index is tested once, not in every row."""
+        return test if self.table is None else bytes(map(test, self.table)).__getitem__
 
 
 def page(
@@ -57,15 +65,15 @@ def page(
     sample = sorted(islice(order.keys(), 0, None, step), reverse=reverse)
     for sure in _SURE:
         first, last = _bounds(sample, offset / step, stop / step, sure)
-        before, inside = _between(order, total, first, last, reverse)
-        size = inside.count(1)
-        if before <= offset and stop <= before + size:
-            within: _Pairs = lambda: compress(pairs(), inside)  # noqa: B023, E731 — used before the next round
-            if size <= ENOUGH:
-                return _sorted(within(), offset - before, stop - before, reverse)
+        found = _between(order, first, last, reverse)
+        size = found.inside.count(1)
+        if found.before <= offset and stop <= found.before + size:
+            offset, stop = offset - found.before, stop - found.before
+            if found.keys is not None:
+                return _sorted(zip(found.keys, compress(rows(), found.inside), strict=True), offset, stop, reverse)
             if first is not None and first == last:
-                return list(islice(compress(rows(), inside), offset - before, stop - before))
-            return _exact(within, offset - before, stop - before, reverse)
+                return list(islice(compress(rows(), found.inside), offset, stop))
+            return _exact(partial(_within, pairs, found.inside), offset, stop, reverse)
     return _exact(pairs, offset, stop, reverse)
 
 
@@ -106,17 +114,38 @@ def _bounds(sample: Sequence[Any], first: float, last: float, sure: float) -> tu
     return sample[low] if low >= 0 else None, sample[high] if high < size else None
 
 
-def _between(order: Order, total: int, first: Any, last: Any, reverse: bool) -> tuple[int, bytes]:
-    """Return how many keys come before `first`, and the mask of those from there up to `last`."""
-    outside = bytes(total)
-    before = 0
-    if first is not None:
-        outside = order.marked(first.__lt__ if reverse else first.__gt__)
-        before = outside.count(1)
-    if last is not None:
-        behind = order.marked(last.__gt__ if reverse else last.__lt__)
-        outside = (int.from_bytes(outside, "little") | int.from_bytes(behind, "little")).to_bytes(total, "little")
-    return before, outside.translate(_OUTSIDE)
+def _within(pairs: _Pairs, inside: bytes) -> Iterable[tuple[Any, int]]:
+    return compress(pairs(), inside)
+
+
+class _Between(NamedTuple):
+    """The rows between two bounds: how many come before them, their mask, and their keys where they are few."""
+
+    before: int
+    inside: bytes
+    keys: list[Any] | None
+
+
+def _between(order: Order, first: Any, last: Any, reverse: bool) -> _Between:
+    """Find the rows from `first` up to `last`."""
+    is_before = order.test(first.__lt__ if reverse else first.__gt__) if first is not None else None
+    is_behind = order.test(last.__gt__ if reverse else last.__lt__) if last is not None else None
+    before, masks = 0, list[bytes]()
+    keys: list[Any] | None = []
+    for piece in order.pieces():
+        outside = bytes(len(piece))
+        if is_before is not None:
+            outside = bytes(map(is_before, piece))
+            before += outside.count(1)
+        if is_behind is not None:
+            outside = either(outside, bytes(map(is_behind, piece)))
+        masks.append(outside.translate(_OUTSIDE))
+        if keys is not None:
+            keys += compress(piece, masks[-1])
+            keys = keys if len(keys) <= ENOUGH else None
+    if keys is not None and order.table is not None:
+        keys = list(map(order.table.__getitem__, keys))
+    return _Between(before, b"".join(masks), keys)
 
 
 def _sorted(pairs: Iterable[tuple[Any, int]], offset: int, stop: int, reverse: bool) -> list[int]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from math import ceil, floor
 from typing import NamedTuple
 
 from mailtop.model.errors import UsageError
@@ -145,9 +146,9 @@ def _anywhere(listing: Listing, term: Term) -> Mask:
     return found
 
 
-def _compared(column: object, op: str, limit: float) -> Mask:
-    numbers: list[int] = column  # type: ignore[assignment]  # an array, read like a list
-    return bytes([n > limit for n in numbers]) if op == ">" else bytes([n < limit for n in numbers])
+def _compared(column: Sequence[int], op: str, limit: float) -> Mask:
+    """Whole numbers are larger than a limit where they are larger than its whole part."""
+    return bytes(map(floor(limit).__lt__ if op == ">" else ceil(limit).__gt__, column))
 
 
 def _texts(column: object, term: Term) -> Mask:

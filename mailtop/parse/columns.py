@@ -15,6 +15,8 @@ BLOCK = 1024
 
 _SPARSE = 200  # hits a block: up to here finding them is faster than cutting the block into rows
 _LETTERS = 65_536  # different rows of letters that are kept while a column is searched
+_HIT = b"\1"  # no text has one, or else its block is searched row by row
+_NO_HIT = bytes(set(range(256)) - {*_HIT, *b"\n"})
 _LOWER = bytes(range(256)).lower()
 _LINE_BREAK = str.maketrans({"\n": "\\n", "\r": "\\r"})
 
@@ -62,7 +64,7 @@ class Texts:
         for block in self._lowered():
             hits = block.count(needle)
             if hits > _SPARSE:
-                masks.append(bytes([needle in row for row in block.split(b"\n")]))
+                masks.append(_dense(block, needle))
             else:
                 masks.append(_sparse(block, needle) if hits else bytes(block.count(b"\n") + 1))
         return b"".join(masks)
@@ -168,6 +170,16 @@ def in_order(letters: bytes) -> Callable[[bytes], re.Match[bytes] | None]:
     sets = (b"\\" + bytes([letter]) if letter in b"]^\\-[" else bytes([letter]) for letter in letters)
     runs = (b"[^" + own + b"]*" + re.escape(bytes([letter])) for own, letter in zip(sets, letters, strict=True))
     return re.compile(b"".join(runs)).match
+
+
+def _dense(block: bytes, needle: bytes) -> bytes:
+    """The mask of a block with many hits: each is made one byte, all else but the rows' ends is struck out."""
+    if _HIT in block or b"\n" in needle:
+        return bytes([needle in row for row in block.split(b"\n")])
+    hits = block.replace(needle, _HIT).translate(None, _NO_HIT)
+    while _HIT * 2 in hits:
+        hits = hits.replace(_HIT * 2, _HIT)
+    return (hits + b"\n").replace(_HIT + b"\n", b"\1").replace(b"\n", b"\0")
 
 
 def _sparse(block: bytes, needle: bytes) -> bytes:

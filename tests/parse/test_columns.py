@@ -41,12 +41,23 @@ def test_a_line_break_in_a_text_does_not_shift_the_rows_behind_it() -> None:
     assert list(made) == [b"a", b"b\\nc", b"d"]
 
 
-@given(rows, st.text("aAbé", min_size=1, max_size=2))
+@given(rows, st.text("aAbé\1", min_size=1, max_size=2))
 def test_holding_finds_what_a_search_by_row_finds(texts: list[str], needle: str) -> None:
     made = column(texts * 60)
     wanted = needle.encode().lower()
 
     assert made.holding(wanted) == bytes(wanted in text.encode().lower() for text in texts * 60)
+
+
+@given(rows, st.text("aAbé[]", min_size=1, max_size=4))
+def test_letters_in_their_order_are_found_whatever_stands_between(texts: list[str], letters: str) -> None:
+    made, wanted = column(texts * 30), letters.encode().lower()
+
+    def holds(text: str) -> bool:
+        left = iter(text.encode().lower())
+        return all(letter in left for letter in wanted)
+
+    assert made.fuzzy(wanted) == bytes(map(holds, texts * 30))
 
 
 def test_the_kept_rows_make_a_column_of_their_own() -> None:
