@@ -96,9 +96,9 @@ def _carriers(snapshot: Snapshot) -> Line:
     pieces: list[Span] = []
     if snapshot.recording:
         pieces.append((" ● REC", "crit"))
-    if snapshot.replay:
+    if snapshot.replay and not snapshot.paused:
         pieces.append((f" ▶ ×{snapshot.replay:g}", "accent"))
-    elif snapshot.interval != 1.0:
+    elif not snapshot.replay and snapshot.interval != 1.0:
         pieces.append(
             (f" every {snapshot.interval:g} s" if snapshot.interval > 1 else f" ×{1 / snapshot.interval:g}", "dim")
         )

@@ -156,11 +156,13 @@ async def test_the_pace_and_the_pause_are_the_engines() -> None:
 
 
 async def test_brackets_step_through_a_replay_and_the_top_line_says_where() -> None:
-    async with driven(replace(broken(), replay=8.0, played=(83.0, 200.0))) as mail:
+    async with driven(replace(broken(), read_only=True, replay=8.0, played=(83.0, 200.0))) as mail:
+        assert "▶ ×8" in mail.text.splitlines()[0]
         await mail.press("]", "[")
         await mail.shows("PAUSED 83/200 s")
         assert mail.console.asked[-2:] == [("step", 1), ("step", -1)]
-        assert "▶ ×8" in mail.line("PAUSED")
+        assert "READ-ONLY" in mail.line("PAUSED")
+        assert "▶" not in mail.line("PAUSED")
 
 
 async def test_brackets_mean_nothing_live() -> None:
