@@ -5,7 +5,7 @@ Sources: RFC 3339; RFC 3164 section 4.1.2 (`Nov  4 02:35:14`, local time of the 
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
 
 _MONTHS = {name: number for number, name in enumerate(b"Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split(), 1)}
 _AHEAD = timedelta(days=2)  # a host's clock may run before ours; a line from last December never by so little
@@ -31,6 +31,12 @@ class Stamps:
         self._zone = zone
         self._seconds: dict[bytes, float] = {}
         self._last = 0.0
+
+    def be_in(self, zone: tzinfo | None) -> None:
+        """From now on, stamps without a zone are in this one; None leaves it."""
+        if zone is not None and zone != self._zone:
+            self._zone = zone
+            self._seconds.clear()
 
     def at(self, stamp: bytes) -> float:
         """Return one stamp's time, with its fraction."""
@@ -59,7 +65,8 @@ class Stamps:
             return self._last
         if len(self._seconds) >= _MEMO:
             self._seconds.clear()
-        if stamp[:1].isdigit() or self._zone is UTC:  # the hour that a clock goes back is not the same twice
+        fixed = isinstance(self._zone, timezone)  # elsewhere the hour that a clock goes back is not the same twice
+        if stamp[:1].isdigit() or fixed:
             self._seconds[key] = known
         self._last = known
         return known
