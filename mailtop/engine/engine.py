@@ -70,7 +70,13 @@ class Engine:
         self._read_only = read_only
         self._questions = questions or Questions(clock.now)
         self._new_watching = partial(
-            Watching, settings, sources, clock, driven=playing is not None, waits=self._questions.waits
+            Watching,
+            settings,
+            sources,
+            clock,
+            driven=playing is not None,
+            asked=playing.player.probes if playing is not None else None,
+            waits=self._questions.waits,
         )
         self._watching = self._new_watching()
         self._executor = Executor(

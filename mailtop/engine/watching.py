@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 
 from msgspec.structs import replace
 
@@ -51,9 +51,11 @@ class Watching:
         clock: Clock,
         *,
         driven: bool,
+        asked: Container[str] | None = None,
         waits: Callable[[str], str] = lambda host: "",  # noqa: ARG005
     ) -> None:
-        """`sources` makes the source of each host. `driven`: a recording says when which probe runs.
+        """`sources` makes the source of each host. `driven`: a recording says when which probe runs, and
+        `asked` names those that it has answers to: a probe younger than the recording is none of its unknowns.
 
         `waits`: what a host waits to be told by a person, empty for nothing.
         """
@@ -64,6 +66,7 @@ class Watching:
         self._sources = sources
         self._clock = clock
         self._driven = driven
+        self._probes = tuple(probe for probe in probes() if asked is None or probe.name in asked)
         self._waits = waits
         self._mtas: dict[str, Mta] = {}
         self._roles: dict[str, tuple[Role, ...]] = {}
@@ -79,7 +82,7 @@ class Watching:
             watch = Watch(
                 Link(name, self._sources[name], self._clock, waits=self._waits),
                 self._clock,
-                probes(),
+                self._probes,
                 roles,
                 docker=host.docker,
                 shell=host.shell,

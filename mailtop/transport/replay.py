@@ -55,6 +55,7 @@ class Player:
                 self.pieces.setdefault(key, []).append(entry.octets)
             elif isinstance(entry, Logged | LogEnded):
                 self.logs.setdefault((entry.host, entry.container, entry.source), []).append(entry)
+        self.probes = frozenset(by for _, _, by, _ in self.answers)  # that were asked at all
         self._runs = _runs(recording.entries)
         self._next = 0
 

@@ -48,6 +48,13 @@ async def test_it_shows_the_outburst_its_cause_and_the_archive_that_is_down(demo
     assert cause.deferred >= 200
 
 
+async def test_a_probe_that_its_recording_never_asked_is_no_unknown_of_it(demo: Engine) -> None:
+    snapshot = await until(demo, lambda snapshot: any(queue.listed for queue in snapshot.queues))
+
+    assert demo._playing is not None
+    assert {probe.probe for probe in snapshot.probes} <= demo._playing.player.probes
+
+
 async def test_nothing_can_be_done_in_it(demo: Engine) -> None:
     await until(demo, lambda snapshot: any(queue.listed for queue in snapshot.queues))
 
