@@ -72,16 +72,13 @@ class PostfixLog:
         every = lines.split(b"\n")
         if not every[-1]:
             every.pop()
-        strays = self._sort_rfc3339(every) if lines[:1].isdigit() else self._sort_traditional(every)
-        if strays:
-            strays = self._sort_mixed(strays)
+        strays = self._box(every)
         if strays:  # perhaps behind a carrier's stamp, as `docker logs -t` writes them
-            carried = [line.partition(b" ")[2] for line in strays if line[:4].isdigit()]
-            self._sort_mixed(carried)
+            self._box([line.partition(b" ")[2] for line in strays if line[:4].isdigit()])
         return len(every), len(every) - self._sorter.held()
 
-    def _sort_rfc3339(self, lines: list[bytes]) -> list[bytes]:
-        """Put lines with RFC 3339 stamps into the boxes; return those that have no tag where a tag should be."""
+    def _box(self, lines: list[bytes]) -> list[bytes]:
+        """Put lines into the boxes, each with either stamp; return those that have no tag where a tag should be."""
         sorter = self._sorter
         strays: list[bytes] = []
         pending = iter(lines)
@@ -89,50 +86,14 @@ class PostfixLog:
         while True:  # a `try` around the loop costs nothing a line
             try:
                 for line in pending:
-                    stamp, _, tag, text = line.split(b" ", 3)
-                    box = sorter[tag]
-                    if box is not None:
-                        box.stamps.append(stamp)  # written out: the interpreter knows a list's own append
-                        box.texts.append(text)
-                return strays
-            except ValueError:
-                strays.append(line)
-
-    def _sort_traditional(self, lines: list[bytes]) -> list[bytes]:
-        """Do the same for lines with traditional stamps."""
-        sorter = self._sorter
-        strays: list[bytes] = []
-        pending = iter(lines)
-        line = b""
-        while True:
-            try:
-                for line in pending:
-                    _, tag, text = line[16:].split(b" ", 2)
-                    box = sorter[tag]
-                    if box is not None:
-                        box.stamps.append(line[:15])
-                        box.texts.append(text)
-                return strays
-            except ValueError:
-                strays.append(line)
-
-    def _sort_mixed(self, lines: list[bytes]) -> list[bytes]:
-        """Do the same for lines of which each may have either stamp."""
-        sorter = self._sorter
-        strays: list[bytes] = []
-        pending = iter(lines)
-        line = b""
-        while True:
-            try:
-                for line in pending:
-                    if line[:1].isdigit():
+                    if line < b":":  # it begins with a digit: RFC 3339
                         stamp, _, tag, text = line.split(b" ", 3)
-                    else:
-                        _, _, tag, text = line[14:].split(b" ", 3)
+                    else:  # traditional
+                        _, tag, text = line[16:].split(b" ", 2)
                         stamp = line[:15]
                     box = sorter[tag]
                     if box is not None:
-                        box.stamps.append(stamp)
+                        box.stamps.append(stamp)  # written out: the interpreter knows a list's own append
                         box.texts.append(text)
                 return strays
             except ValueError:
