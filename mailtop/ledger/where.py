@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from mailtop.model.errors import UsageError
 from mailtop.parse.columns import in_order
+from mailtop.parse.columns import Texts
 from mailtop.parse.postqueue import OTHER_DOMAINS, QUEUES, Listing
 
 TEXT_FIELDS = ("id", "sender", "to", "domain", "reason", "queue")
@@ -151,10 +152,8 @@ def _compared(column: Sequence[int], op: str, limit: float) -> Mask:
     return bytes(map(floor(limit).__lt__ if op == ">" else ceil(limit).__gt__, column))
 
 
-def _texts(column: object, term: Term) -> Mask:
-    if term.fuzzy:
-        return column.fuzzy(term.text)  # type: ignore[attr-defined,no-any-return]
-    return column.holding(term.text)  # type: ignore[attr-defined,no-any-return]
+def _texts(column: Texts, term: Term) -> Mask:
+    return column.fuzzy(term.text) if term.fuzzy else column.holding(term.text)
 
 
 def _senders(listing: Listing, term: Term) -> Mask:
