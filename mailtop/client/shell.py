@@ -40,6 +40,7 @@ PUT_LIMIT = 4 << 20
 """Bytes of an act's answer that are kept, on each stream."""
 
 _ENDED = (124, 137, 143)  # what `timeout` says of a program that it ended: GNU's, after -k, BusyBox's
+_SIP, _BREATH = 4 << 10, 0.005  # after so few octets, a breath: to wake for each echo costs more than the answer
 _PIECE = 32 << 10  # bytes of stdin at a time; every pipe and window takes that many at once when it is empty
 
 _PRELUDE = b"""PATH=${PATH:+$PATH:}/usr/local/sbin:/usr/sbin:/sbin:/usr/local/bin:/usr/bin:/bin; LC_ALL=C; TZ=UTC; \
@@ -194,6 +195,7 @@ class _Exchange:
         self._stdout, self._stderr = Framed(mark, limit, junk, sink), Framed(mark, limit, junk)
         self._deadline = Deadline(ask.timeout + GRACE, clock)
         self._feeder: threading.Thread | None = None
+        self._never = threading.Event()
 
     def run(self, program: bytes, prelude: bytes = b"", then: bytes = b":") -> Answer:
         """Send the line, read both streams until both have ended."""
@@ -203,7 +205,8 @@ class _Exchange:
             with contextlib.suppress(LinkLost):  # a login that has ended has said why, and reading tells
                 self._channel.send(line, self._deadline.left())
             while not (stdout.ended and stderr.ended) and not (stdout.cut or stderr.cut):
-                self._read()
+                if self._read() < _SIP and not (stdout.ended and stderr.ended):
+                    self._never.wait(min(_BREATH, self._deadline.left()))
                 if isinstance(self._ask, Put) and not self._feeder and stdout.begun and stderr.begun:
                     self._feeder = threading.Thread(target=self._feed, args=(self._ask.stdin,), daemon=True)
                     self._feeder.start()
@@ -217,7 +220,8 @@ class _Exchange:
         if self._feeder:
             self._feeder.join()
 
-    def _read(self) -> None:
+    def _read(self) -> int:
+        """Take what has come; how many octets it was."""
         left = self._deadline.left()
         if not left:  # a trickle keeps `read` happy for ever
             raise TimedOut("shell", "deadline")
@@ -229,6 +233,7 @@ class _Exchange:
             raise LinkLost(self._ask.argv[0], "the shell ended before it answered")
         self._stdout.feed(stdout)
         self._stderr.feed(stderr)
+        return len(stdout) + len(stderr)
 
     def _feed(self, stdin: bytes) -> None:
         with contextlib.suppress(LinkLost, TimedOut):  # the reader hears of it, or has the answer already

@@ -6,6 +6,9 @@ import asyncio
 import time
 from typing import Protocol
 
+BEAT = 1.0  # seconds between two moments at which waits end together
+LONG = 5.0  # seconds; a wait that is no shorter is not counted in tenths
+
 
 class Clock(Protocol):
     """Time as the engine sees it."""
@@ -64,14 +67,28 @@ class DrivenClock:
             await self._moved.wait()
 
 
-async def within(event: asyncio.Event, seconds: float) -> bool:
+async def within(event: asyncio.Event, seconds: float, after_beat: float = 0.0) -> bool:
     """Wait for an event, at most so many real seconds; did it happen?
 
+    Waits of whole seconds, and all long ones, end on a common beat, or so much after it: see `due`.
     `asyncio.wait_for` may lose a cancellation that comes as the event does (Python 3.11), and a task with it.
     """
     try:
-        async with asyncio.timeout(seconds):
+        async with asyncio.timeout_at(due(asyncio.get_running_loop().time(), seconds, after_beat)):
             await event.wait()
     except TimeoutError:
         return False
     return True
+
+
+def due(now: float, seconds: float, after_beat: float = 0.0) -> float:
+    """When a wait ends that begins now. Whole seconds, and all from `LONG` on, are rounded to a full second.
+
+    To wake costs more than what most wakings do: a hundred tasks that wake together cost hardly more than one.
+
+    >>> due(100.3, 10.0), due(100.3, 7.4), due(100.3, 1.0, after_beat=0.1), due(100.3, 1.25)
+    (110.0, 108.0, 101.1, 101.55)
+    """
+    if seconds < LONG and not (seconds >= BEAT and float(seconds).is_integer()):
+        return now + seconds
+    return round((now + seconds - after_beat) / BEAT) * BEAT + after_beat

@@ -38,6 +38,7 @@ from mailtop.transport.replay import Due, Replay
 AGAIN_AFTER = 1.0  # seconds until a task of the engine's own that died of a bug is started again
 OLD_LISTING = 60.0  # seconds: an act that rests on an older listing says so
 PACES = (0.25, 60.0)  # seconds between two snapshots, at least and at most
+AFTER_ASKING = 0.1  # seconds: probes ask on the beat, and most answers are here by then
 
 FIRST_TICKS, FIRST_PACE = 30, 0.05  # snapshots and seconds: first answers are shown as they come, not a second later
 
@@ -230,7 +231,7 @@ class Engine:
                 self._unseen = False
                 await self._publish()
             eager = self._seq <= FIRST_TICKS
-            await within(self._due, min(self._interval, FIRST_PACE) if eager else self._interval)
+            await within(self._due, min(self._interval, FIRST_PACE) if eager else self._interval, AFTER_ASKING)
 
     def _picture(self) -> Snapshot:
         """What is known now, brought up to now."""
