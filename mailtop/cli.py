@@ -14,9 +14,9 @@ TYPE_CHECKING = False  # typing's own costs 5 ms, a third of what `--version` ma
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
 
-    from mailtop.engine.process import Setup
+    from mailtop.engine.process import EngineProcess, Setup
 
-COMMANDS = ("dashboard", "demo", "snapshot", "queue", "act", "audit", "record", "replay")
+COMMANDS = ("dashboard", "demo", "init", "doctor", "snapshot", "queue", "act", "audit", "record", "replay")
 _WITH_VALUE = ("--config", "--interval", "--theme", "--log-file", "--record")
 USAGE, INTERRUPTED = 2, 130
 
@@ -111,6 +111,12 @@ def _parser() -> ArgumentParser:
     record.add_argument("targets", nargs="*", metavar="TARGET")
     record.add_argument("--to", required=True, metavar="FILE")
     record.add_argument("--seconds", type=float, default=0.0, help="stop after so long (0: at ctrl-c)")
+    init = command("init", "look around, write a commented config.toml")
+    init.add_argument("targets", nargs="*", metavar="TARGET")
+    init.add_argument("--to", default="", metavar="FILE", help="instead of ~/.config/mailtop/config.toml; - for stdout")
+    doctor = command("doctor", "what it can read and do per target, versions, and the line that gives what is missing")
+    doctor.add_argument("targets", nargs="*", metavar="TARGET")
+    doctor.add_argument("--json", action="store_true")
     snapshot = command("snapshot", "one reading of everything, then exit")
     snapshot.add_argument("targets", nargs="*", metavar="TARGET")
     snapshot.add_argument("--json", action="store_true")
@@ -143,6 +149,8 @@ def _run(options: Namespace) -> int:
     runners = {
         "audit": _audit,
         "act": _one_shot,
+        "init": _one_shot,
+        "doctor": _one_shot,
         "snapshot": _one_shot,
         "queue": _one_shot,
         "record": _one_shot,
@@ -174,7 +182,7 @@ def _setup(options: Namespace) -> Setup:
         audit=str(config.state_folder() / "audit.jsonl"),
         recording=recording,
         speed=getattr(options, "speed", 1.0),
-        record_to=_record_to(options),
+        record_to="" if options.command == "init" else _record_to(options),
     )
 
 
@@ -220,20 +228,33 @@ def _operator() -> str:
     return f"{name} (sudo by {behind})" if behind and behind != name else name
 
 
-def _dashboard(options: Namespace) -> int:
-    import gc
-    from pathlib import Path
-
-    from mailtop.engine.process import EngineProcess
+def _engine(options: Namespace) -> tuple[Setup, EngineProcess]:
+    """A process for the engine, begun before all that is imported here: it has as much to import itself."""
+    from mailtop.engine.begin import Begun
     from mailtop.model.errors import UsageError
 
-    setup = _setup(options)
-    if not (sys.stdin.isatty() and sys.stdout.isatty()):
-        raise UsageError("dashboard", "stdin and stdout are no terminal", "for scripts: mailtop snapshot --json")
+    terminal = sys.stdin.isatty() and sys.stdout.isatty()
     try:
-        engine = EngineProcess(setup, Path(options.log_file) if options.log_file else None)
+        begun = Begun(options.log_file or "") if terminal else None
     except OSError as error:
         raise UsageError(str(options.log_file or "engine"), error.strerror or str(error)) from error
+    try:
+        setup = _setup(options)
+        if begun is None:
+            raise UsageError("dashboard", "stdin and stdout are no terminal", "for scripts: mailtop snapshot --json")
+    except BaseException:
+        if begun is not None:
+            begun.forget()
+        raise
+    from mailtop.engine.process import EngineProcess
+
+    return setup, EngineProcess(setup, begun)
+
+
+def _dashboard(options: Namespace) -> int:
+    import gc
+
+    setup, engine = _engine(options)
     try:
         gc.disable()  # what is imported stays: looking at it again and again costs a twentieth of the start
         from mailtop.ui.app import MailtopApp  # while the engine connects
@@ -258,18 +279,19 @@ def _dashboard(options: Namespace) -> int:
 
 def _one_shot(options: Namespace) -> int:
     import asyncio
+    from importlib import import_module
 
     from mailtop.engine.engine import Engine
-    from mailtop.report import act, queue, record, snapshot
 
-    faces = {"snapshot": snapshot.run, "queue": queue.run, "act": act.run, "record": record.run}
+    face = import_module(f"mailtop.report.{options.command}")
     setup = _setup(options)
 
     async def run() -> int:
         engine = Engine.of(setup)
         await engine.start()
         try:
-            return await faces[options.command](engine, options, sys.stdout, sys.stderr)
+            status: int = await face.run(engine, options, sys.stdout, sys.stderr)
+            return status
         finally:
             await engine.close()
 

@@ -12,12 +12,13 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
-from pathlib import Path
+from contextlib import suppress
 
 import msgspec
 from msgspec import Struct
 
 from mailtop.config import Settings
+from mailtop.engine.begin import Begun
 from mailtop.engine.wire import RemoteConsole, serve
 
 END_WITHIN = 1.0  # seconds from the face's end to ours, whatever still hangs
@@ -39,26 +40,13 @@ class Setup(Struct, frozen=True):
 class EngineProcess:
     """An engine in a process of its own, with the console that speaks to it."""
 
-    def __init__(self, setup: Setup, log_file: Path | None = None) -> None:
-        """Start it at once; nothing is waited for. Its complaints go to `log_file`, or nowhere."""
-        ours, theirs = socket.socketpair()
-        log = log_file.open("ab") if log_file else None
-        try:
-            self._process = subprocess.Popen(
-                # -P: what lies in the current folder is no module of ours, though it may be named like one.
-                [sys.executable, "-P", "-m", "mailtop.engine.process", str(theirs.fileno())],
-                pass_fds=(theirs.fileno(),),
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=log or subprocess.DEVNULL,
-                start_new_session=True,  # ctrl-c and a hang-up are the face's to handle; ours is the end of the socket
-            )
-        finally:
-            theirs.close()
-            if log:
-                log.close()
-        ours.sendall(_framed(msgspec.msgpack.encode(setup)))
-        self.console = RemoteConsole(ours, self._why)
+    def __init__(self, setup: Setup, begun: Begun | None = None) -> None:
+        """Tell the process that has `begun`, else a new one, what it is for; nothing is waited for."""
+        begun = begun or Begun()
+        self._process = begun.process
+        self.console = RemoteConsole(begun.end, self._why)
+        with suppress(OSError):  # it has ended already: the console will say so
+            begun.end.sendall(_framed(msgspec.msgpack.encode(setup)))
 
     def _why(self) -> str:
         status = self._process.poll()
@@ -129,7 +117,3 @@ def main() -> None:
         os._exit(3)  # the face was gone before it had begun
     sys.stderr.flush()
     os._exit(0)  # threads that wait for a hanging host do not keep us alive
-
-
-if __name__ == "__main__":
-    main()
