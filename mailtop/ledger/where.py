@@ -13,8 +13,7 @@ from math import ceil, floor
 from typing import NamedTuple
 
 from mailtop.model.errors import UsageError
-from mailtop.parse.columns import in_order
-from mailtop.parse.columns import Texts
+from mailtop.parse.columns import Texts, in_order
 from mailtop.parse.postqueue import OTHER_DOMAINS, QUEUES, Listing
 
 TEXT_FIELDS = ("id", "sender", "to", "domain", "reason", "queue")
