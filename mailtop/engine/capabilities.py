@@ -13,7 +13,7 @@ from functools import cache
 from msgspec import Struct
 from msgspec.structs import replace
 
-from mailtop.action import ACTIONS
+from mailtop.action import ACTIONS, DESTINATION_ACTS
 from mailtop.engine.link import Link, drive
 from mailtop.model.ask import Asking, Command, Engine
 from mailtop.model.errors import CommandFailed, Denied, Missing, NotRecorded
@@ -83,12 +83,16 @@ class Capabilities(Struct, frozen=True):
             entry.covers(path, ()) or entry.path == path for entry in self.sudo if not entry.never
         )
 
+    def sudoes(self, argv: tuple[str, ...]) -> bool:
+        """Does sudo run this very command as root, with no password? Its program is an absolute path."""
+        return sudo_list.allowed(self.sudo, argv[0], argv[1:])
+
     def by_sudo(self, argv: tuple[str, ...], needs: Needs) -> tuple[str, ...]:
         """The same command through `sudo -n`, where the right is missing and sudo grants exactly this."""
         path = self.programs.get(needs.sudo, "")
         if self.root or not needs.sudo or argv[0] != needs.sudo or not path:
             return argv
-        return ("sudo", "-n", path, *argv[1:]) if sudo_list.allowed(self.sudo, path, argv[1:]) else argv
+        return ("sudo", "-n", path, *argv[1:]) if self.sudoes((path, *argv[1:])) else argv
 
     def fitted(self, ask: Command | Engine, needs: Needs) -> Command | Engine:
         """An ask with each of its programs run by sudo where that is the way."""
@@ -104,7 +108,11 @@ UNKNOWN = Capabilities()
 @cache
 def _wanted() -> tuple[str, ...]:
     """Programs that any probe or act needs, and sockets."""
-    needs = [*(probe.needs for probe in probes()), *(action.needs for action in ACTIONS)]
+    needs = [
+        *(probe.needs for probe in probes()),
+        *(act.needs for act in ACTIONS),
+        *(act.needs for act in DESTINATION_ACTS),
+    ]
     programs = {program for need in needs for program in need.binary}
     return (*sorted(programs | {"sudo"}), *sorted({need.socket for need in needs if need.socket}))
 

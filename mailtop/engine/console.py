@@ -7,6 +7,7 @@ from typing import Protocol
 
 from mailtop.model.operation import Approval, Preview, Receipt, Selection
 from mailtop.model.snapshot import Page, PageAsk, Series, Snapshot
+from mailtop.model.survey import Survey
 
 
 class Console(Protocol):
@@ -47,6 +48,9 @@ class Console(Protocol):
 
         A snapshot comes when it is there. Raises UsageError at either end, and where nothing is replayed.
         """
+
+    async def survey(self) -> tuple[Survey, ...]:
+        """Look around every host: versions, and what may be read and done there. Nothing is changed."""
 
     async def answer(self, question: str, text: str | None) -> None:
         """Answer a Question of the engine; None refuses. UsageError where it is asked no longer."""

@@ -31,6 +31,7 @@ from mailtop.model.destination import Terms, domain_of
 from mailtop.model.errors import MailtopError, Refused, UsageError
 from mailtop.model.operation import Approval, Preview, Receipt, Selection
 from mailtop.model.snapshot import Page, PageAsk, Series, Snapshot
+from mailtop.model.survey import Survey
 from mailtop.probe.postfix_listing import PROBE as LISTING
 from mailtop.transport.recording import SCHEMA, Header, Tape
 from mailtop.transport.replay import Due, Replay
@@ -65,6 +66,7 @@ class Engine:
 
         `read_only`: why nothing may be changed, empty where it may. `questions`: what the sources ask through.
         """
+        self._settings = settings
         self._clock = clock
         self._playing = playing
         self._tape = tape
@@ -381,6 +383,14 @@ class Engine:
             raise UsageError("step", "this is no recording", "[ and ] step through one: mailtop replay FILE")
         self._playing.step(by)
         self._paused = True
+
+    async def survey(self) -> tuple[Survey, ...]:
+        """See Console."""
+        from mailtop.engine.survey import survey  # for two commands only
+
+        hosts = self._settings.hosts
+        watches = self._watching.watches.items()
+        return tuple(await asyncio.gather(*(survey(watch, hosts[name]) for name, watch in watches)))
 
     async def answer(self, question: str, text: str | None) -> None:
         """See Console."""

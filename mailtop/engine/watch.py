@@ -57,6 +57,7 @@ class Watch:
         self.finder = Finder(link.host, roles, docker=docker, shell=shell)
         self.rights = Rights(link, sudo=sudo, sockets=(socket,) if docker and socket else ())
         self.same = ""  # the host under which this machine is shown already
+        self.engine_of = ""  # the host under which this Engine's containers are shown already
         self.note = ""  # what else is to be said of the host while it is up
         self.collectors: dict[tuple[str, str], Collector] = {}
         self.followers: dict[str, Follower[Any]] = {}
@@ -156,7 +157,7 @@ class Watch:
             finder.forget()
         await drive(finder.who(), self.link, "", discovery.NAME)
         self.same = self._twin(host, "machine", finder.machine)
-        engine = "" if self.same else self._twin(host, "engine", finder.engine)
+        engine = self.engine_of = "" if self.same else self._twin(host, "engine", finder.engine)
         if self.same:
             self.note = f"the same machine as {self.same}, shown there"
         else:

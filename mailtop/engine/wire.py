@@ -24,6 +24,7 @@ from mailtop.model import errors
 from mailtop.model.errors import LinkLost, MailtopError
 from mailtop.model.operation import Approval, Preview, Receipt, Selection
 from mailtop.model.snapshot import Page, PageAsk, Series, Snapshot
+from mailtop.model.survey import Survey
 
 _log = logging.getLogger(__name__)
 LARGEST = 64 << 20  # bytes of one frame; a page or a plan is far below
@@ -248,6 +249,11 @@ class RemoteConsole:
     async def step(self, by: int) -> None:
         """See Console."""
         await self._call("step", by)
+
+    async def survey(self) -> tuple[Survey, ...]:
+        """See Console."""
+        found: tuple[Survey, ...] = await self._call("survey")
+        return found
 
     async def answer(self, question: str, text: str | None) -> None:
         """See Console."""

@@ -87,3 +87,19 @@ def of_ports(ports: Iterable[int]) -> tuple[Role, ...]:
     """The roles that listening ports tell, in the order of `Role`."""
     found = {PORTS[port] for port in ports if port in PORTS}
     return tuple(role for role in Role if role in found)
+
+
+VERSIONS: dict[Role, tuple[tuple[str, ...], ...]] = {
+    Role.MTA: (("postconf", "-h", "mail_version"),),
+    Role.IMAP: (("dovecot", "--version"),),
+    Role.FILTER: (("amavisd-new", "-V"), ("amavisd", "-V")),
+    Role.ANTISPAM: (("spamd", "--version"), ("rspamd", "--version")),
+    Role.ANTIVIRUS: (("clamd", "--version"),),
+    Role.DATABASE: (("mariadbd", "--version"), ("mysqld", "--version")),
+    Role.ARCHIVE: (("piler", "-v"),),
+    Role.SEARCH: (("searchd", "--help"),),
+    Role.PROXY: (("nginx", "-v"), ("haproxy", "-v"), ("apache2", "-v"), ("traefik", "version")),
+    Role.DNS: (("dnsmasq", "--version"), ("unbound", "-V"), ("named", "-v")),
+    Role.VIP: (("keepalived", "--version"),),
+}
+"""Programs that tell the version of what plays a role; the first that is there does."""

@@ -12,9 +12,10 @@ from mailtop.engine.wire import METHODS, RemoteConsole, serve
 from mailtop.model.errors import LinkLost, MailtopError, Refused, UsageError
 from mailtop.model.mail import Key, Queue, QueueEntry, QueueId
 from mailtop.model.operation import Approval, Danger, Fate, Item, Outcome, Preview, Receipt, Selection, Step
-from mailtop.model.snapshot import Cause, Health, HopState, Page, PageAsk, Reading, Series, Snapshot
+from mailtop.model.snapshot import Cause, Health, HopState, Link, Page, PageAsk, Reading, Series, Snapshot
+from mailtop.model.survey import Right, Survey, Surveyed
 from mailtop.model.text import Foreign
-from mailtop.model.topology import Hop
+from mailtop.model.topology import Hop, Role
 
 WILD = Foreign(b"\xff\x1b[31m\x00ann@x")
 KEY = Key("mail1/postfix", QueueId("4TqX2m6bYzz3F"))
@@ -28,6 +29,11 @@ PREVIEW = Preview(
 RECEIPT = Receipt(
     "r1", "p1", "queue.hold", "mail1/postfix", "ann", 9.0, False, True, (Outcome(KEY.id, Fate.DONE, WILD),)
 )
+SURVEYS = (
+    Survey("mail1", Link.UP, user="ops", targets=(
+        Surveyed("mail1", (Role.VIP,), versions=(("keepalived", "2.2.7"),), rights=(
+            Right("docker", Health.DENIED, "no", "usermod -aG docker ops"),)),)),
+)  # fmt: skip
 ONE = Reading(1.0, Health.OK, 2.0)
 SNAPSHOT = Snapshot(
     1, 2.0, "example.com",
@@ -86,6 +92,9 @@ class Still:
     async def step(self, by: int) -> None:
         self.asked.append(("step", by))
 
+    async def survey(self) -> tuple[Survey, ...]:
+        return SURVEYS
+
     async def answer(self, question: str, text: str | None) -> None:
         self.asked.append(("answer", question, text))
 
@@ -117,6 +126,7 @@ async def test_every_method_carries_its_values_there_and_back(wired: tuple[Still
     assert await console.plan("queue.hold", selection) == (PREVIEW,)
     assert await console.approve(Approval("p1", "ann", dry_run=True)) == RECEIPT
     assert await console.undo("r1") == (PREVIEW,)
+    assert await console.survey() == SURVEYS
     await console.unlock(900.0)
     await console.refresh("mail1/postfix", "listing")
     await console.interval(2.0)

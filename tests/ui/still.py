@@ -14,6 +14,7 @@ from mailtop.model.log import LogWindow
 from mailtop.model.mail import QueueEntry
 from mailtop.model.operation import Approval, Danger, Preview, Receipt, Selection
 from mailtop.model.snapshot import Page, PageAsk, Series, Snapshot
+from mailtop.model.survey import Survey
 
 
 class StillConsole:
@@ -119,6 +120,9 @@ class StillConsole:
     async def step(self, by: int) -> None:
         self.asked.append(("step", by))
         self.show(paused=True)
+
+    async def survey(self) -> tuple[Survey, ...]:
+        return ()
 
     async def answer(self, question: str, text: str | None) -> None:
         self.asked.append(("answer", question, text))
