@@ -278,6 +278,8 @@ class Engine:
 
     async def page(self, ask: PageAsk) -> Page:
         """See Console."""
+        if ask.kind == "logs":
+            return self._watching.logs.page(ask)
         now = self._clock.now()
         books = [mta for mta in self._watching.mtas if ask.target in ("", mta.target.name)]
         if ask.target and not books:
@@ -302,7 +304,7 @@ class Engine:
         if ask.kind == "messages":
             total, rows = pages.messages(ask, [partial(mta.page_messages, now=now) for mta in books])
             return replace(empty, total=total, messages=rows)
-        raise UsageError(f"page {ask.kind[:20]!r}", "is none", "use causes, shape or messages")
+        raise UsageError(f"page {ask.kind[:20]!r}", "is none", "use causes, shape, messages or logs")
 
     async def series(self, keys: tuple[str, ...], seconds: float) -> tuple[Series, ...]:
         """See Console."""

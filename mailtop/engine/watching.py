@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable, Container, Iterable, Mapping
+from typing import Any
 
 from msgspec.structs import replace
 
@@ -16,6 +17,7 @@ from mailtop.engine.budget import affordable
 from mailtop.engine.clock import Clock
 from mailtop.engine.follow import GATHER, Follower
 from mailtop.engine.link import Link
+from mailtop.engine.logs import Logs
 from mailtop.engine.mta import READING_BACK, Mta
 from mailtop.engine.skew import HostClock
 from mailtop.engine.watch import Watch
@@ -62,6 +64,7 @@ class Watching:
         self.platform = settings.platform.name or ", ".join(settings.hosts)
         self.watches: dict[str, Watch] = {}
         self.store = Store()
+        self.logs = Logs(clock, settings.history, driven=driven)
         self._settings = settings
         self._sources = sources
         self._clock = clock
@@ -148,12 +151,12 @@ class Watching:
             return f"{messages:,} messages: listed only when asked for (:list), it would keep {target.host} busy"
         return ""
 
-    def _follower(self, target: Target, link: Link) -> Follower[Batch] | None:
-        """The follower of a Postfix's log, with the books that it fills; a container made anew finds its books."""
+    def _follower(self, target: Target, link: Link) -> Follower[Any] | None:
+        """The follower of a target's log. A Postfix's fills its books; a container made anew finds its books."""
         if target.container and not target.instance:
             self._roles[target.container] = target.roles
         if Role.MTA not in target.roles:
-            return None
+            return self.logs.follower(target, link) if target.roles and target.container else None
         clock = HostClock(slack=OLD_ANSWER if self._driven else 0.0)
         self._mtas.setdefault(target.name, Mta(target, self._settings.flow, self._roles, clock))
         now = self._clock.now()
@@ -168,7 +171,10 @@ class Watching:
         return Follower(target, Follow("docker", since=max(1, since)), link, self._clock, parse, self._take_log, gather)
 
     def _take_log(self, target: Target, batch: Batch, chunk: Chunk) -> None:
-        self._mtas[target.name].feed(batch, chunk, self._clock.now())
+        mta = self._mtas[target.name]
+        mta.feed(batch, chunk, self._clock.now())
+        if chunk.lines and not target.instance:  # instances share one log
+            self.logs.keep(target, chunk, mta.clock.ahead)
 
     # what goes out
 
@@ -209,10 +215,14 @@ class Watching:
 
     def follow_on(self, now: float) -> dict[str, LogState]:
         """Bring the books up to now where their logs are followed; return how each log is."""
-        logs = {}
+        logs: dict[str, LogState] = {}
         for watch in self.watches.values():
             for name, follower in watch.followers.items():
-                mta = self._mtas[name]
+                mta = self._mtas.get(name)
+                if mta is None:
+                    state = self.logs.state(follower, self._lost(watch.link.host))
+                    logs |= {name: state} if state is not None else {}
+                    continue
                 if follower.state.health is Health.OK and watch.link.up:
                     mta.follows(now)
                     self._measure(mta, now)
@@ -267,7 +277,7 @@ class Watching:
             queues=tuple(mta.state(asked, now, self._listing(mta, now), lost[name]) for mta, name, asked in seen),
             alerts=alerts,
             destinations=changed,
-            versions={"causes": version, "shape": version, "messages": version},
+            versions={"causes": version, "shape": version, "messages": version, "logs": self.logs.version},
         )
 
     def _unread(self) -> list[Flow]:

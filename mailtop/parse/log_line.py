@@ -45,7 +45,7 @@ _TAG = re.compile(rb"(?:[^\s\[\]:()]{1,255} )?([A-Za-z][\w./-]{0,60})(?:\[\d+\])
 _DOVECOT = re.compile(
     rb"([a-z][a-z-]*)(?:\([^)]{0,200}\))?(?:<\d*>)?(?:<[^>]{0,40}>)?: (?=(?:Info|Debug|Warning|Error|Fatal|Panic): )"
 )
-_NUMBER = re.compile(rb"\[?\d+\]? ")
+_NUMBER = re.compile(rb"\A\[?\d+\]? ")
 _WORST, _BAD = b"error|fatal|panic|critical|crit|emerg|alert|err", b"warning|warn"
 _SAYS = re.compile(
     rb"(?:LibClamAV )?[\[(<]?(?:(?P<error>%s)|(?P<warning>%s))[\])>]?(?=[:\s\]]|$)" % (_WORST, _BAD), re.IGNORECASE
@@ -68,29 +68,28 @@ def parts(line: bytes) -> Parts:
     if priority := _PRIORITY.match(line):
         level = _severity(int(priority[1]))
         line = line[priority.end() :]
-    stamp, rest = _stamp(line)
-    program, text = _program(rest, tagged=bool(stamp))
+    stamp, rest, tagged = _stamp(line)
+    program, text = _program(rest) if tagged else (b"", rest)
     return Parts(stamp, Foreign(program), level or _level(text), Foreign(text))
 
 
-def _stamp(line: bytes) -> tuple[bytes, bytes]:
+def _stamp(line: bytes) -> tuple[bytes, bytes, bool]:
+    """A line's stamp, its rest, and whether syslog's tag follows, as only behind syslog's stamps."""
     match = _STAMP.match(line)
     if match is None:
-        return b"", line
+        return b"", line, False
     rest = line[match.end() :]
     if match["iso"] or match["traditional"]:
-        return match["iso"] or match["traditional"], rest
+        return match["iso"] or match["traditional"], rest, True
     if match["year"]:
         month, day = _MONTHS.get(match["day"][:3], b"01"), match["day"][4:].replace(b" ", b"0")
-        return b"%s-%s-%sT%s" % (match["year"], month, day, match["time"]), rest
+        return b"%s-%s-%sT%s" % (match["year"], month, day, match["time"]), _NUMBER.sub(b"", rest, count=1), False
     day, time = (match["maria"] or match["slashes"].replace(b"/", b"-")).split(b" ", 1)
-    return day + b"T" + time.replace(b" ", b"0"), rest
+    return day + b"T" + time.replace(b" ", b"0"), _NUMBER.sub(b"", rest, count=1), False
 
 
-def _program(rest: bytes, *, tagged: bool) -> tuple[bytes, bytes]:
-    """Who wrote it, and the rest. Only behind a stamp is a first word a name: `ERROR: ` alone is none."""
-    if not tagged:
-        return b"", rest
+def _program(rest: bytes) -> tuple[bytes, bytes]:
+    """Who wrote it, and the rest. A grade is no name: `ERROR: `."""
     if match := _DOVECOT.match(rest):
         return match[1], rest[match.end() :]
     if match := _NUMBER.match(rest):  # a thread or process before the words, as MariaDB, spamd and Sphinx have it

@@ -57,6 +57,10 @@ E, W, I = Level.ERROR, Level.WARNING, Level.INFO  # noqa: E741
             *(b"2026-11-24T02:41:22", b"", I, b"Database correctly reloaded (2 signatures)"),
         ),
         (
+            b"Tue Nov 24 07:59:08 2026 -> SelfCheck: Database status OK.",
+            *(b"2026-11-24T07:59:08", b"", I, b"SelfCheck: Database status OK."),
+        ),
+        (
             b"Tue Nov  3 02:35:32 2026: Starting Keepalived v2.2.7 (01/16,2022)",
             *(b"2026-11-03T02:35:32", b"", I, b"Starting Keepalived v2.2.7 (01/16,2022)"),
         ),
