@@ -6,6 +6,7 @@ import asyncio
 from bisect import bisect_right
 from collections.abc import AsyncIterator, Callable
 from importlib.resources import files
+from pathlib import Path
 
 import pytest
 
@@ -16,6 +17,7 @@ from mailtop.engine.process import Setup
 from mailtop.model.errors import Refused, UsageError
 from mailtop.model.operation import Selection
 from mailtop.model.snapshot import Link, PageAsk, Snapshot
+from mailtop.transport.recording import SCHEMA, Header, LinkChanged, Tape
 
 FAST = 100.0
 
@@ -96,6 +98,26 @@ async def test_steps_go_to_the_next_second_with_news_and_back_to_the_one_before(
     assert [one.at for one in back] == [one.at for one in reversed(on[:-1])]
     assert all(one.paused for one in on + back)
     assert [told(one) for one in back] == [told(one) for one in reversed(on[:-1])]
+
+
+async def test_a_step_onto_a_lost_connection_shows_it_and_one_back_shows_it_up_again(tmp_path: Path) -> None:
+    file = tmp_path / "outage.recording"
+    tape = Tape(file, Header(SCHEMA, "1", 1000.0, "example.test", ("mail1",)))
+    for at, up in ((1000.5, True), (1010.2, False), (1030.0, True)):
+        tape.write(LinkChanged(at, "mail1", up, "" if up else "the line is cut"))
+    tape.close()
+    engine = Engine.of(Setup(Settings(interval=0.25), "ann", recording=str(file)))
+    await engine.start()
+    try:
+        await until(engine, lambda snapshot: snapshot.hosts[0].link is Link.UP)
+        await engine.pause(True)
+        seen = [await stepped(engine, by) for by in (1, 1, -1, 1)]
+    finally:
+        await engine.close()
+
+    assert [(one.at, one.hosts[0].link) for one in seen] == [
+        (1001.0, Link.UP), (1011.0, Link.DOWN), (1001.0, Link.UP), (1011.0, Link.DOWN),
+    ]  # fmt: skip
 
 
 def told(snapshot: Snapshot) -> object:
