@@ -187,7 +187,7 @@ def _setup(options: Namespace) -> Setup:
 
 
 def _recording(options: Namespace) -> str:
-    """The recording that is played, empty for live hosts; looked into before an engine is started for it."""
+    """The recording that is played, empty for live hosts; its head looked at before a screen opens for it."""
     from importlib.resources import files
     from pathlib import Path
 
@@ -197,7 +197,7 @@ def _recording(options: Namespace) -> str:
         return ""
     from mailtop.transport.recording import Recording
 
-    Recording.read(Path(options.file))
+    Recording.check(Path(options.file))
     return str(options.file)
 
 

@@ -13,6 +13,7 @@ import sys
 import threading
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 
 import msgspec
 from msgspec import Struct
@@ -20,8 +21,10 @@ from msgspec import Struct
 from mailtop.config import Settings
 from mailtop.engine.begin import Begun
 from mailtop.engine.wire import RemoteConsole, serve
+from mailtop.model.errors import UsageError
 
 END_WITHIN = 1.0  # seconds from the face's end to ours, whatever still hangs
+ENDING = 0.5  # seconds between the end of its socket and its own, at most
 ACT_WITHIN = 600  # waits, each a little longer than that: no act takes longer, by its own deadlines
 
 
@@ -44,13 +47,29 @@ class EngineProcess:
         """Tell the process that has `begun`, else a new one, what it is for; nothing is waited for."""
         begun = begun or Begun()
         self._process = begun.process
+        self._recording = setup.recording
         self.console = RemoteConsole(begun.end, self._why)
         with suppress(OSError):  # it has ended already: the console will say so
             begun.end.sendall(_framed(msgspec.msgpack.encode(setup)))
 
     def _why(self) -> str:
-        status = self._process.poll()
-        return "it does not answer" if status is None else f"it ended with status {status}"
+        try:
+            status = self._process.wait(ENDING)
+        except subprocess.TimeoutExpired:
+            return "it does not answer"
+        return self._damage() or f"it ended with status {status}"
+
+    def _damage(self) -> str:
+        """Why the recording cannot be played, empty where it can: an engine that met a damaged one cannot say so."""
+        if not self._recording:
+            return ""
+        from mailtop.transport.recording import Recording
+
+        try:
+            Recording.read(Path(self._recording))
+        except UsageError as error:
+            return str(error)
+        return ""
 
     def end(self) -> str:
         """Hang up, which ends it, and wait a little; return what is still being done, where that is so.

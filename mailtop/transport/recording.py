@@ -25,6 +25,7 @@ SCHEMA = 1
 FLUSH = 1.0  # seconds
 
 _READ = 1 << 18
+_HEAD = 1 << 16  # octets that hold a header, whatever number of hosts it names
 
 
 class Header(Struct, frozen=True, tag="header"):
@@ -179,6 +180,20 @@ class Recording(msgspec.Struct, frozen=True):
     header: Header
     entries: tuple[Entry, ...]
     whole: bool = True
+
+    @classmethod
+    def check(cls, path: Path) -> None:
+        """Look at the head only: is this a recording? Raises UsageError as `read` does, in the time of one block."""
+        try:
+            with path.open("rb") as file:
+                start = zlib.decompressobj(wbits=31).decompress(file.read(_HEAD))
+            header = msgspec.msgpack.decode(start[4 : 4 + int.from_bytes(start[:4])], type=Header)
+        except OSError as error:
+            raise UsageError(str(path), error.strerror or str(error)) from error
+        except (zlib.error, msgspec.DecodeError) as error:
+            raise UsageError(str(path), "not a recording of mailtop, or damaged") from error
+        if header.schema != SCHEMA:
+            raise UsageError(str(path), f"recorded with schema {header.schema}, read here is {SCHEMA}")
 
     @classmethod
     def read(cls, path: Path) -> Recording:

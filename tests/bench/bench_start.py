@@ -20,13 +20,14 @@ from pathlib import Path
 from statistics import median
 
 import incident
-from terminal import Terminal
+from terminal import Never, Terminal
 from verdict import Figure, compared, finish, parser, say
 
 HERE = Path(__file__).parent
 MAILTOP = str(Path(sys.executable).parent / "mailtop")
 USEFUL = re.compile(r"(?=.*\d Overview)(?=.*hop .*deferred)", re.DOTALL)
 LIVE = re.compile(r"\d+ containers?\b|\d probes? answer| in +\d")
+NO_LAB = "not measured: start the lab first, by `make lab`, then run this again"
 ENGINE = Path("/var/run/docker.sock")
 
 
@@ -87,8 +88,13 @@ def main() -> int:
             times["hello"] += painted([sys.executable, str(HERE / "hello.py")], "hello", home, None)
             _both(times, "replay", painted([MAILTOP, "replay", str(tape)], USEFUL, home, LIVE))
             if docker:
-                times["docker ps"].append(took(["docker", "ps", "-aq"]))
-                _both(times, "docker", painted([MAILTOP, "docker"], USEFUL, home, LIVE))
+                try:
+                    times["docker ps"].append(took(["docker", "ps", "-aq"]))
+                    _both(times, "docker", painted([MAILTOP, "docker"], USEFUL, home, LIVE))
+                except (Never, subprocess.CalledProcessError) as error:
+                    say(f"mailtop docker has no containers to show: {NO_LAB}\n{error}")
+                    docker = False
+                    times.pop("docker", None)
     return finish(_figures({name: median(all_) for name, all_ in times.items()}), asked.json)
 
 
@@ -102,7 +108,7 @@ def _figures(times: dict[str, float]) -> list[Figure]:
     for name in ("docker", "replay"):
         what = f"mailtop {name}: first useful paint"
         if name not in times:
-            figures.append(Figure(what, "–", note="no Docker here"))
+            figures.append(Figure(what, "–", note=NO_LAB))
             continue
         figures.append(compared(what, times[name], times["hello"], 1.3, "ms", "hello"))
         if name == "docker":
