@@ -129,7 +129,8 @@ class Acting:
             return
         finally:
             self.running.discard(preview.plan)
-        self._post(OpenSheet(receipts.Sheet(receipt, preview.label, self._post), instead_of=sheet))
+        label = f"{preview.label} {preview.domain}".rstrip()
+        self._post(OpenSheet(receipts.Sheet(receipt, label, self._post), instead_of=sheet))
 
 
 def _compared(found: Sequence[Preview], shown: int | None) -> Sequence[Preview]:

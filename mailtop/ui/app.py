@@ -6,7 +6,7 @@ from textual.message import Message
 
 from mailtop.model.errors import MailtopError
 from mailtop.model.snapshot import Health
-from mailtop.ui import messages
+from mailtop.ui import destinations, messages
 from mailtop.ui.commands import FIXED, Command, complete, parse
 from mailtop.ui.helping import help_lines
 from mailtop.ui.output import write_lines, write_log, write_rows
@@ -86,6 +86,23 @@ class MailtopApp(Stage, inherit_bindings=False):
         """Choose what to take back."""
         scene = self._feed.scene
         self._acting.choose_undo(scene.snapshot.receipts if scene is not None else ())
+
+    def do_destinations(self) -> None:
+        """What mailtop has changed of destinations, and what takes it back."""
+        scene = self._feed.scene
+        sheet = destinations.listed(scene, self.told) if scene is not None else None
+        if sheet is None:
+            self.say("no destination is paused, throttled or rerouted by mailtop")
+        else:
+            self._open(sheet)
+
+    def do_domain(self, words: str) -> None:
+        """Pause, throttle, reroute, restore or finish a destination."""
+        scene = self._feed.scene
+        if scene is not None and scene.read_only:
+            self.say(scene.why_read_only, Health.WARN)
+        elif scene is not None:
+            destinations.typed(words, scene.acts, self.told)
 
     def do_theme(self, name: str) -> None:
         """Another theme, at once."""

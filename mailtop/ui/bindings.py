@@ -11,9 +11,9 @@ from mailtop.ui.view import Act, Screen
 
 
 def shipped_actions() -> Sequence[Act]:
-    from mailtop.action import ACTIONS
+    from mailtop.action import ACTIONS, DESTINATION_ACTS
 
-    return ACTIONS
+    return (*ACTIONS, *DESTINATION_ACTS)
 
 
 def tables(screens: Sequence[Screen], acts: Sequence[Act], read_only: bool) -> dict[str, list[Bound]]:

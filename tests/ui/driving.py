@@ -71,7 +71,8 @@ async def driven(snapshot: Snapshot | None, size: tuple[int, int] = (80, 24), **
     console.previews = (hold_preview(),)
     console.receipt = receipt()
     clock = [100.0]
-    app = MailtopApp(console, operator="ann", actions=ACTS, monotonic=lambda: clock[0], **options)
+    options.setdefault("actions", ACTS)
+    app = MailtopApp(console, operator="ann", monotonic=lambda: clock[0], **options)
     async with app.run_test(size=size) as pilot:
         driver = Driver(app, console, pilot, clock)
         if snapshot is not None:

@@ -83,7 +83,7 @@ async def test_before_the_first_reading_it_says_so() -> None:
 
 
 async def test_every_key_of_a_screen_is_in_its_help() -> None:
-    async with driven(broken(), size=(120, 80)) as mail:
+    async with driven(broken(), size=(120, 90)) as mail:
         await mail.press("2", "?")
         await mail.shows("Everywhere")
         for words in (

@@ -7,13 +7,14 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from mailtop.model.destination import Destination
 from mailtop.model.errors import MailtopError, Refused
 from mailtop.model.mail import QueueEntry
 from mailtop.model.snapshot import Cause, Health, Page, PageAsk, Shape
 from mailtop.model.text import shown
-from mailtop.ui import trail
+from mailtop.ui import destinations, trail
 from mailtop.ui.figures import count
-from mailtop.ui.ink import BLANK, Line
+from mailtop.ui.ink import BLANK, Line, cut
 from mailtop.ui.keys import LIST, Bound
 from mailtop.ui.level import Level
 from mailtop.ui.meaning import Meant, cause_words, meant
@@ -223,9 +224,26 @@ class Queue:
         found = self._meant()
         if found and self._scene is not None:
             options = [_option(act) for act in self._scene.acts if act.scope is QueueEntry]
+            where = self._destination()
+            if where is not None:
+                options += [_option(act, where.domain) for act in destinations.offered(self._scene, where)]
             foot = "" if self._scene.operate else "OBSERVE: previews and dry runs only; :operate unlocks"
             title = f"Acts on {self._level.chosen}"
-            self._post(OpenSheet(Choice(title, options, lambda key: self._post(PlanAct(key, found)), self._post, foot)))
+
+            def chosen(key: str) -> None:
+                if where is not None and key.startswith("destination."):
+                    destinations.ask(key, where, self._post)
+                else:
+                    self._post(PlanAct(key, found))
+
+            self._post(OpenSheet(Choice(title, options, chosen, self._post, foot)))
+
+    def _destination(self) -> Destination | None:
+        """The recipient domain under the cursor, where nothing is marked: an act on one is not for many."""
+        rows = self._level.rows
+        if rows.everything or rows.marks:
+            return None
+        return destinations.destination_of(rows.current, self._level.ask.target)
 
     def short(self, action: str) -> None:
         """A short way into one act, in OPERATE."""
@@ -288,10 +306,11 @@ class Queue:
 _NOT_LOADED = "some rows of this range are not loaded; scroll through them, or * selects all that match"
 
 
-def _option(act: Act) -> Option:
+def _option(act: Act, domain: str = "") -> Option:
     undo = f", undone by {act.undo.rpartition('.')[2]}" if act.undo else ", no undo"
     danger = act.danger.value
-    return Option(act.label, act.key, danger + undo, act.letter, _DANGER.get(danger, "dim"))
+    label = f"{act.label} {cut(domain, 24)}" if domain else act.label
+    return Option(label, act.key, danger + undo, act.letter, _DANGER.get(danger, "dim"))
 
 
 SCREEN = Screen("2", "queue", "Queue", KEYS, Queue, "causes first, then shape, then messages")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable
 from typing import ClassVar
 
@@ -50,7 +51,7 @@ class Sheet:
         number, total = place
         of = f"   plan {number} of {total}" if total > 1 else ""
         noun = "message" if preview.count == 1 else "messages"
-        what = f" {count(preview.count)} {noun}" if preview.count else ""
+        what = f" {count(preview.count)} {noun}" if preview.count else f" {preview.domain}".rstrip()
         self.title = f"{preview.label}{what} on {preview.target}{of}"
         self.running = False
         self._words = words
@@ -75,7 +76,10 @@ class Sheet:
             self._shown_at = self._monotonic()
         self._operate = scene.operate and not scene.read_only
         feet = [BLANK, *self._ask(), self._buttons()]
-        lines = [*self._meant(size.cells), *self._commands(), BLANK, *self._blast(scene.now), *self._warnings()]
+        if self.preview.domain:
+            lines = self._destination(scene.now, size.cells)
+        else:
+            lines = [*self._meant(size.cells), *self._commands(), BLANK, *self._blast(scene.now), *self._warnings()]
         room = max(1, size.rows - len(feet))
         self._top = max(0, min(self._top, len(lines) - room))
         return lines[self._top : self._top + room] + feet
@@ -111,7 +115,7 @@ class Sheet:
 
     def copy(self) -> None:
         """The commands, to be read elsewhere; approves nothing."""
-        self._post(Copy("\n".join(" ".join(step.argv) for step in self.preview.commands), "the command"))
+        self._post(Copy("\n".join(shlex.join(step.argv) for step in self.preview.commands), "the command"))
 
     def close(self) -> None:
         """Cancel; an act that runs goes on, and its receipt comes all the same."""
@@ -150,6 +154,26 @@ class Sheet:
         parts = folded(self._words, cells - 12)
         label = "chosen"
         return [((f"{label if not n else '':<12}", "dim"), (part, "text")) for n, part in enumerate(parts) if part]
+
+    def _destination(self, now: float, cells: int) -> list[Line]:
+        """What changes in which file, how long, what to know; the many commands of it at the end."""
+        lines = self._meant(cells)
+        for change in self.preview.diff:
+            role = "ok" if "  + " in change else "warn"
+            lines += [
+                text(f"{'' if not n else '    '}{part}", role) for n, part in enumerate(folded(change, cells - 4))
+            ]
+        until = f", until {clock(self.preview.until, seconds=False)}" if self.preview.until else ""
+        lines += [BLANK, *((*line, (until, "text")) for line in self._blast(now)), BLANK]
+        for warning in self.preview.warnings:
+            lines += [
+                text(f"{'▲ ' if not n else '  '}{part}", "warn") for n, part in enumerate(folded(warning, cells - 2))
+            ]
+        lines += [BLANK, text(f"in this order on {self.preview.target}:", "dim")]
+        for step in self.preview.commands:
+            words = shlex.join(step.argv) + (f"   {step.stdin}" if step.stdin else "")
+            lines += [text(f"  {'' if not n else '  '}{part}") for n, part in enumerate(folded(words, cells - 4))]
+        return lines
 
     def _commands(self) -> list[Line]:
         where = f"in container {self.preview.container}" if self.preview.container else f"on {self.preview.target}"
