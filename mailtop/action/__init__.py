@@ -8,8 +8,9 @@ only door, drives them. Every id passes `queue_id` once more before it goes into
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from math import inf
 from typing import NamedTuple
 
 from mailtop.model.ask import Answer, Asking, Changing, Command, Put
@@ -53,7 +54,7 @@ _CONFIGURES = Needs(binary=("postconf", "postfix", "postmap"), root=True, sudo="
 Facts = Mapping[str, str]
 """What a target said of itself, by the fact's name; one that is missing is not known."""
 
-Warn = Callable[[tuple[Item, ...], float, Facts], tuple[str, ...]]
+Warn = Callable[[Sequence[Item], float, Facts], tuple[str, ...]]
 """Whole sentences for a preview, of the items, at a moment, by the target's facts."""
 
 
@@ -87,7 +88,7 @@ class Action:
         """Return the program as it will be sent; `-c` where Postfix's instance is not the default one."""
         return (self.program[0], *instance_words(identity.instance), *self.program[1:], "-")
 
-    def steps(self, target: str, identity: Identity, items: tuple[Item, ...]) -> tuple[Step, ...]:
+    def steps(self, target: str, identity: Identity, items: Sequence[Item]) -> tuple[Step, ...]:
         """Return the ordered steps of a plan."""
         ids = f"{len(items):,} ids".replace(",", " ") if len(items) != 1 else "1 id"
         return (Step(target, self.argv(identity), f"{ids} on stdin", self.expects, self.undone_by),)
@@ -163,12 +164,29 @@ def instance() -> Asking[str]:
     return path
 
 
+class _Blast:
+    """What an act would hit, added up."""
+
+    def __init__(self) -> None:
+        self.size = self.active = 0
+        self.oldest = inf
+        self.senders: Counter[Foreign] = Counter()
+        self.domains: Counter[Foreign] = Counter()
+
+    def add(self, item: Item) -> None:
+        self.size += item.size
+        self.active += item.queue == Queue.ACTIVE
+        if item.arrival < self.oldest:
+            self.oldest = item.arrival
+        self.senders[item.sender] += 1
+        self.domains[Foreign(item.recipient.rpartition(b"@")[2].lower())] += 1
+
+
 def preview(action: Action, plan: Plan, warnings: tuple[str, ...] = (), facts: Facts | None = None) -> Preview:
     """Return what is shown before an approval. `facts`: what the target said of itself."""
-    items = plan.items
-    senders = Counter(item.sender for item in items).most_common(LEADING)
-    domains = Counter(Foreign(item.recipient.rpartition(b"@")[2].lower()) for item in items).most_common(LEADING)
-    active = sum(item.queue == Queue.ACTIVE for item in items)
+    items, blast = plan.items, _Blast()
+    for item in items:  # once: a million messages are made anew each time
+        blast.add(item)
     return Preview(
         plan=plan.id,
         action=action.key,
@@ -179,12 +197,12 @@ def preview(action: Action, plan: Plan, warnings: tuple[str, ...] = (), facts: F
         undo=action.undo,
         commands=plan.steps,
         count=len(items),
-        size=sum(item.size for item in items),
-        oldest=min((item.arrival for item in items), default=0.0),
-        senders=tuple(senders),
-        domains=tuple(domains),
-        samples=items[:SAMPLES],
-        in_delivery=active if action.stuck_in_delivery else 0,
+        size=blast.size,
+        oldest=blast.oldest if items else 0.0,
+        senders=tuple(blast.senders.most_common(LEADING)),
+        domains=tuple(blast.domains.most_common(LEADING)),
+        samples=tuple(items[:SAMPLES]),
+        in_delivery=blast.active if action.stuck_in_delivery else 0,
         typed=str(len(items)) if action.danger in (Danger.SENDS, Danger.DESTRUCTIVE) else "",
         warnings=(*action.warn(items, plan.at, facts or {}), *warnings),
     )
@@ -213,7 +231,7 @@ def reread(plan: Plan, queued: int | None = None) -> Asking[tuple[tuple[Item, ..
     return tuple(kept), tuple(dropped)
 
 
-def carry_out(plan: Plan, items: tuple[Item, ...]) -> Iterator[Put]:
+def carry_out(plan: Plan, items: Sequence[Item]) -> Iterator[Put]:
     """Yield the changing commands, in order. `items`: what `reread` kept, never more than was approved."""
     planned = {item.id for item in plan.items}
     ids = [queue_id(item.id) for item in items]
@@ -225,7 +243,7 @@ def carry_out(plan: Plan, items: tuple[Item, ...]) -> Iterator[Put]:
 
 
 def read_back(
-    plan: Plan, items: tuple[Item, ...], stderr: bytes, queued: int | None = None
+    plan: Plan, items: Sequence[Item], stderr: bytes, queued: int | None = None
 ) -> Asking[tuple[Outcome, ...]]:
     """Ask what became of each id; `stderr`: what the program reported."""
     action = _action(plan)
@@ -254,7 +272,7 @@ def _outcome(action: Action, item: Item, now: Seen | None, warning: Foreign | No
     return Outcome(item.id, Fate.REFUSED, warning or Foreign(b"it is still in " + now.queue.encode()))
 
 
-def _seen(plan: Plan, items: tuple[Item, ...], queued: int | None) -> Asking[dict[str, Seen]]:
+def _seen(plan: Plan, items: Sequence[Item], queued: int | None) -> Asking[dict[str, Seen]]:
     """Ask for the messages behind ids: each by itself, or by one listing, whichever costs the host less."""
     if len(items) <= FEW and (queued is None or len(items) * BY_ID <= queued * BY_LISTING):
         found = yield from _one_by_one(plan, items)

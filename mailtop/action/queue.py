@@ -6,6 +6,8 @@ where the next queue run (`queue_run_delay`, 5 minutes) takes it.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from mailtop.action import Action, Facts
 from mailtop.model.errors import ParseError
 from mailtop.model.mail import Queue
@@ -16,7 +18,7 @@ LIFETIME = "5d"
 """Postfix's default maximal_queue_lifetime: mail held longer gets one try when released, then bounces."""
 
 
-def _in_delivery(items: tuple[Item, ...], at: float, facts: Facts) -> tuple[str, ...]:  # noqa: ARG001 — no ages here
+def _in_delivery(items: Sequence[Item], at: float, facts: Facts) -> tuple[str, ...]:  # noqa: ARG001 — no ages here
     active = sum(item.queue == Queue.ACTIVE for item in items)
     if not active:
         return ()
@@ -24,7 +26,7 @@ def _in_delivery(items: tuple[Item, ...], at: float, facts: Facts) -> tuple[str,
     return (f"{active} {are} and may still leave: Postfix finishes what it has begun.",)
 
 
-def _too_old(items: tuple[Item, ...], at: float, facts: Facts) -> tuple[str, ...]:
+def _too_old(items: Sequence[Item], at: float, facts: Facts) -> tuple[str, ...]:
     lifetime = facts.get("postfix_maximal_queue_lifetime", "")
     source = f"maximal_queue_lifetime is {lifetime} here"
     try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 
 import msgspec
@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from mailtop.action import ACTIONS, Action, carry_out, instance, preview, preview_of, read_back, reread
 from mailtop.engine.audit import AuditLog
 from mailtop.engine.changing import carried_out, planned, rechecked, unplanned
+from mailtop.engine.capabilities import UNKNOWN, Capabilities
 from mailtop.engine.clock import Clock
 from mailtop.engine.link import Link, drive
 from mailtop.engine.receipts import Receipts, intent
@@ -90,6 +91,10 @@ def _age(fact: dict[str, object], now: float) -> float:
     return now - at if isinstance(at, int | float) else float("inf")
 
 
+async def _untold(target: Target) -> Capabilities:  # noqa: ARG001 — nobody knows: it is simply tried
+    return UNKNOWN
+
+
 class Executor:
     """Plans, and carries out what was approved. One act at a time on a target."""
 
@@ -140,7 +145,7 @@ class Executor:
         self.unlocked_until = self._clock.now() + seconds if seconds else 0.0
 
     async def plan(
-        self, key: str, target: str, items: tuple[Item, ...], warnings: tuple[str, ...] = (), undoes: str = ""
+        self, key: str, target: str, items: Sequence[Item], warnings: tuple[str, ...] = (), undoes: str = ""
     ) -> Preview:
         """Freeze one act on one target: who it is, the steps, the preview. Nothing is changed.
 
@@ -157,7 +162,8 @@ class Executor:
             number, key, target, identity, action.danger, items, action.steps(target, identity, items), now, undoes
         )
         colleagues = await asyncio.to_thread(self._colleagues, target, now)
-        shown = preview(action, plan, warnings=(*warnings, *colleagues), facts=self._facts(target))
+        facts = self._facts(target)
+        shown = await asyncio.to_thread(preview, action, plan, (*warnings, *colleagues), facts)
         self._plans = {name: kept for name, kept in self._plans.items() if now - kept[0].at < PLAN_LIVES} | {
             number: (plan, shown)
         }
@@ -190,7 +196,7 @@ class Executor:
     async def _identity(self, name: str) -> Identity:
         link, target = self._linked(name)
         identity = await drive(identify(target), link, "", "identity")
-        config_directory = await drive(instance(), link, target.container, "identity")
+        config_directory = target.instance or await drive(instance(), link, target.container, "identity")
         return Identity(identity.machine, identity.container, config_directory)
 
     async def execute(self, approval: Approval) -> Receipt:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from math import inf
 
 from msgspec.structs import replace
@@ -212,7 +212,7 @@ class Mta:
         total, rows = self.queue.messages(ask, self.theirs(now), self.book.hop_of)
         return total, tuple(replace(row, arrival=self.ours(row.arrival)) for row in rows)
 
-    def select(self, selection: Selection, now: float) -> list[int]:
+    def select(self, selection: Selection, now: float) -> Sequence[int]:
         """The rows of a selection; see `QueueBook.select`."""
         return self.queue.select(selection, self.theirs(now), self.book.hop_of)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from itertools import islice
 
@@ -33,7 +33,7 @@ class Receipts:
     def __init__(self, audit: AuditLog, now: float) -> None:
         self._audit = audit
         self._receipts: dict[str, Receipt] = {}
-        self._items: dict[str, tuple[Item, ...]] = {}
+        self._items: dict[str, Sequence[Item]] = {}
         for fact in audit.read():
             at = fact.get("at")
             if isinstance(at, float) and now - at < REMEMBERED:

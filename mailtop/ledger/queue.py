@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from array import array
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import compress
 from operator import add, itemgetter
 
-from mailtop.ledger import order
+from mailtop.ledger import chosen, order
 from mailtop.ledger.reasons import Reason
 from mailtop.ledger.rows import Rows
 from mailtop.ledger.waiting import HopAt, HopOf, Waiting
@@ -19,7 +20,7 @@ from mailtop.model.mail import Queue, QueueEntry, QueueId
 from mailtop.model.operation import Item, Selection
 from mailtop.model.snapshot import AGES, Cause, PageAsk, Shape
 from mailtop.model.text import Foreign
-from mailtop.parse.postqueue import QUEUES, Listing
+from mailtop.parse.postqueue import Listing
 from mailtop.parse.reason import normalise
 
 MESSAGE_COLUMNS = ("id", "queue", "arrival", "age", "size", "sender", "recipient", "domain", "recipients", "reason")
@@ -113,33 +114,20 @@ class QueueBook:
         causes = self.waiting.causes(self.listing, at, bounces, lately, hop_of, hop_at)
         return self.waiting.page(causes, ask)
 
-    def select(self, selection: Selection, at: float, hop_of: HopOf | None = None) -> list[int]:
+    def select(self, selection: Selection, at: float, hop_of: HopOf | None = None) -> Sequence[int]:
         """Return the rows of a selection: its keys on this target, or all that match its filter, cause and domain."""
         if self.listing is None or selection.target not in ("", self.target):
-            return []
+            return ()
         if selection.keys:
             return self._rows_of({key.id.encode() for key in selection.keys if key.target == self.target})
         if not selection.names_something:
-            return []
-        mask = self._mask(selection.where, selection.cause, selection.domain, at, hop_of)
-        return list(range(len(self.listing)) if mask is None else compress(range(len(self.listing)), mask))
-
-    def items(self, rows: Iterable[int]) -> tuple[Item, ...]:
-        """Freeze rows to ids and what the ids mean now."""
-        listing = self.listing
-        if listing is None:
             return ()
-        return tuple(
-            Item(
-                id=QueueId(listing.ids[row].decode("ascii")),
-                sender=Foreign(listing.senders[listing.sender[row]]),
-                arrival=float(listing.arrival[row]),
-                size=listing.size[row],
-                queue=QUEUES[listing.cells[listing.cell[row]].queue].value,
-                recipient=Foreign(listing.recipients[row].partition(b"\0")[0]),
-            )
-            for row in rows
-        )
+        mask = self._mask(selection.where, selection.cause, selection.domain, at, hop_of)
+        return range(len(self.listing)) if mask is None else array("I", compress(range(len(self.listing)), mask))
+
+    def items(self, rows: Sequence[int]) -> Sequence[Item]:
+        """Freeze rows to ids and what the ids mean now."""
+        return chosen.items(self.listing, rows) if self.listing is not None else ()
 
     def _entry(self, row: int, hop_of: HopOf | None) -> QueueEntry:
         assert self.listing is not None  # noqa: S101 — all callers hold rows of it
@@ -162,8 +150,8 @@ class QueueBook:
                 of_cause = self.waiting.mask(listing, cause, hop_of)
                 mask = of_cause if mask is None else both(mask, of_cause)
             if domain is not None:
-                chosen = bytes(listing.domains[cell.domain] == domain for cell in listing.cells)
-                of_domain = spread(chosen, listing.cell)
+                of_cell = bytes(listing.domains[cell.domain] == domain for cell in listing.cells)
+                of_domain = spread(of_cell, listing.cell)
                 mask = of_domain if mask is None else both(mask, of_domain)
             if len(self._masks) >= 4:
                 del self._masks[next(iter(self._masks))]

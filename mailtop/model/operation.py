@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import StrEnum
 
 from msgspec import Struct
@@ -93,7 +94,8 @@ class Work(Struct, frozen=True):
 class Plan(Struct, frozen=True):
     """An act on one target, frozen. Lives in the engine; a face sees its `Preview`.
 
-    `items` are the messages of an act on messages, `work` is that of an act on a destination.
+    `items` are the messages of an act on messages; a million of them are nouns only while they are walked. `work` is
+    that of an act on a destination.
     """
 
     id: str
@@ -101,7 +103,7 @@ class Plan(Struct, frozen=True):
     target: str
     identity: Identity
     danger: Danger
-    items: tuple[Item, ...]
+    items: Sequence[Item]
     steps: tuple[Step, ...]
     at: float
     undoes: str = ""  # the receipt that this plan takes back

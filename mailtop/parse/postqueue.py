@@ -222,6 +222,10 @@ class ListingReader:
             self._rest = b""
         if self.unreadable and not len(self):
             raise ParseError("postqueue -j", f"not a listing: none of {self.unreadable} lines is readable")
+        cells = tuple(Cell(*cell) for cell in self._cells)
+        self._cells.clear()
+        self._reasons.clear()
+        senders, domains, reasons = self._senders.table(), self._domains.table(), Table(self._reasons.texts)
         keep = _last_of_each(self._ids)
         twice = 0 if keep is None else keep.count(0)
         if keep is not None:
@@ -229,9 +233,6 @@ class ListingReader:
             self._arrival, self._size = kept(self._arrival, keep), kept(self._size, keep)
             self._sender, self._count = kept(self._sender, keep), kept(self._count, keep)
             self._cell = kept(self._cell, keep)
-        cells = tuple(Cell(*cell) for cell in self._cells)
-        self._cells.clear()
-        self._reasons.clear()
         counts = dict.fromkeys(QUEUES, 0)
         for index, count in Counter(self._cell).items():
             counts[QUEUES[cells[index].queue]] += count
@@ -245,9 +246,9 @@ class ListingReader:
             count=self._count,
             cell=self._cell,
             cells=cells,
-            senders=self._senders.table(),
-            reasons=Table(self._reasons.texts),
-            domains=self._domains.table(),
+            senders=senders,
+            reasons=reasons,
+            domains=domains,
             counts=counts,
             bytes=sum(self._size),
             unreadable=self.unreadable,
