@@ -95,7 +95,7 @@ def main() -> int:
                     say(f"mailtop docker has no containers to show: {NO_LAB}\n{error}")
                     docker = False
                     times.pop("docker", None)
-    return finish(_figures({name: median(all_) for name, all_ in times.items()}), asked.json)
+    return finish(_figures({name: median(all_) for name, all_ in times.items() if all_}), asked.json)
 
 
 def _both(times: dict[str, list[float]], name: str, found: list[float]) -> None:
