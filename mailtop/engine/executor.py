@@ -25,6 +25,8 @@ from mailtop.model.text import Foreign
 from mailtop.model.topology import Identity, Target
 
 PLAN_LIVES = 600.0  # seconds: what was previewed longer ago is no longer what would happen
+PLANS_TOLD = 100  # plans of which it is known that they were made, and when: one left open is told its age
+AGAIN = "select and preview again"
 COLLEAGUE = 300.0  # seconds in which another operator's act on the same target is worth a warning
 
 Linked = Callable[[str], tuple[Link, Target]]
@@ -125,6 +127,7 @@ class Executor:
         self._audit = audit
         self._clock = clock
         self._plans: dict[str, tuple[Plan, Preview]] = {}
+        self._made: dict[str, tuple[float, str]] = {}  # when each of the last plans was made, and its label
         self._acting: dict[str, asyncio.Lock] = {}
         self._numbers = 0
 
@@ -164,9 +167,7 @@ class Executor:
         colleagues = await asyncio.to_thread(self._colleagues, target, now)
         facts = self._facts(target)
         shown = await asyncio.to_thread(preview, action, plan, (*warnings, *colleagues), facts)
-        self._plans = {name: kept for name, kept in self._plans.items() if now - kept[0].at < PLAN_LIVES} | {
-            number: (plan, shown)
-        }
+        self._keep(plan, shown)
         return shown
 
     async def plan_change(self, key: str, target: str, domain: str, terms: Terms, undoes: str = "") -> Preview:
@@ -180,10 +181,16 @@ class Executor:
         plan, act, warnings = await planned(bare, terms, domain, self._operator, link, where)
         colleagues = await asyncio.to_thread(self._colleagues, target, now)
         shown = preview_of(act, plan, warnings=(*warnings, *colleagues))
-        self._plans = {name: kept for name, kept in self._plans.items() if now - kept[0].at < PLAN_LIVES} | {
-            number: (plan, shown)
-        }
+        self._keep(plan, shown)
         return shown
+
+    def _keep(self, plan: Plan, shown: Preview) -> None:
+        """Remember a plan for as long as it may be approved; and of older ones, that there were some."""
+        young = {name: kept for name, kept in self._plans.items() if plan.at - kept[0].at < PLAN_LIVES}
+        self._plans = {**young, plan.id: (plan, shown)}
+        self._made[plan.id] = plan.at, shown.label
+        for name in list(self._made)[:-PLANS_TOLD]:
+            del self._made[name]
 
     def _colleagues(self, target: str, now: float) -> tuple[str, ...]:
         recent = {
@@ -206,9 +213,12 @@ class Executor:
             return await self._execute(self._approved(approval), approval)  # another act may have been in the way
 
     def _approved(self, approval: Approval) -> Plan:
-        kept = self._plans.get(approval.plan)
-        if kept is None or self._clock.now() - kept[0].at > PLAN_LIVES:
-            raise Refused("plan", "is carried out already, or too old", "select and preview again")
+        kept, (at, label) = self._plans.get(approval.plan), self._made.get(approval.plan, (0.0, "plan"))
+        if at and not 0.0 <= (age := self._clock.now() - at) <= PLAN_LIVES:
+            old = f"the preview is {age / 60:.0f} min old" if age > 0 else "the clock was set back since the preview"
+            raise Refused(label, f"{old}: nothing was sent", AGAIN)
+        if kept is None:
+            raise Refused(label, "is carried out already" if at else "is not known here", AGAIN)
         plan, shown = kept
         if approval.dry_run:
             return plan

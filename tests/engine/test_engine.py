@@ -369,6 +369,25 @@ async def test_what_was_not_sent_can_be_approved_again(engine: Engine, host: Mai
     assert (await engine.approve(Approval(preview.plan, "ann"))).ok
 
 
+async def test_a_preview_that_was_left_open_is_too_old_to_be_approved(
+    engine: Engine, host: MailHost, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (preview,) = await engine.plan("queue.hold", ALL)
+    (other,) = await engine.plan("queue.hold", ALL)
+    start = SystemClock().now()
+    monkeypatch.setattr(SystemClock, "now", lambda clock: start + 601.0)
+    await engine.unlock(900)
+
+    for approval in (Approval(preview.plan, "ann"), Approval(preview.plan, "ann", dry_run=True)):
+        with pytest.raises(Refused, match="Hold: the preview is 10 min old: nothing was sent; select and preview"):
+            await engine.approve(approval)
+    assert host.sent == []
+    (fresh,) = await engine.plan("queue.hold", ALL)  # which makes room for itself among the plans
+    with pytest.raises(Refused, match="the preview is 10 min old"):
+        await engine.approve(Approval(other.plan, "ann"))
+    assert (await engine.approve(Approval(fresh.plan, "ann"))).ok
+
+
 async def test_nothing_done_is_never_called_well(engine: Engine, host: MailHost) -> None:
     for message in host.messages.values():
         message.queue = "hold"
