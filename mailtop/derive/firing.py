@@ -10,7 +10,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from mailtop.model.destination import Standing
 from mailtop.model.snapshot import Alert, Health, HopState, HostState, Link, LogState, TargetState
 
-SKEW_WARN, SKEW_CRIT = 2.0, 30.0  # seconds between a host's clock and ours
 GAP_TOLD = 600.0  # seconds for which a hole in a log is worth an alarm; its figure stays
 
 _MINUTE = 60.0
@@ -51,12 +50,12 @@ def _hosts(hosts: Iterable[HostState]) -> Iterable[Alert]:
 
 
 def _clocks(hosts: Iterable[HostState]) -> Iterable[Alert]:
-    """Rates and ages are corrected; but what a clock is wrong for, certificates, replicas and people's eyes, is not."""
     for host in hosts:
-        if abs(host.ahead) > SKEW_WARN:
-            health = Health.CRIT if abs(host.ahead) > SKEW_CRIT else Health.WARN
+        if host.clock is not Health.OK:
             way = "ahead" if host.ahead > 0 else "behind"
-            yield Alert("ClockSkew", host.name, health, 0.0, f"{host.name}'s clock is {abs(host.ahead):.0f} s {way}")
+            yield Alert(
+                "ClockSkew", host.name, host.clock, 0.0, f"{host.name}'s clock is {abs(host.ahead):.0f} s {way}"
+            )
 
 
 def _targets(targets: Iterable[TargetState]) -> Iterable[Alert]:

@@ -14,6 +14,8 @@ from mailtop.model.question import Question
 from mailtop.model.text import Foreign
 from mailtop.model.topology import Hop, Role
 
+SKEW_WARN, SKEW_CRIT = 2.0, 30.0  # seconds between a host's clock and ours
+
 
 class Health(StrEnum):
     """How a number is. `UNKNOWN` (no data, an error) and `DENIED` are values of their own, never 0 and never ok."""
@@ -74,6 +76,16 @@ class HostState(Struct, frozen=True):
     retry_at: float = 0.0
     cells: tuple[Cell, ...] = ()
     ahead: float = 0.0
+
+    @property
+    def clock(self) -> Health:
+        """How its clock is: rates and ages are corrected for it, but certificates, replicas and people's eyes are not.
+
+        >>> [HostState("mail1", Link.UP, 0.0, ahead=seconds).clock.value for seconds in (0.0, 2.0, -2.5, 60.0)]
+        ['ok', 'ok', 'warn', 'crit']
+        """
+        wrong = abs(self.ahead)
+        return Health.CRIT if wrong > SKEW_CRIT else Health.WARN if wrong > SKEW_WARN else Health.OK
 
 
 class ProbeState(Struct, frozen=True):

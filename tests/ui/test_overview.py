@@ -95,3 +95,14 @@ async def test_causes_that_are_missing_are_said() -> None:
         mail.console.unknown = "mail2/postfix: host is down"
         mail.console.move("causes", ())
         await mail.shows("? causes are missing: mail2/postfix: host is down")
+
+
+async def test_a_hosts_clock_that_is_wrong_is_drawn_and_one_that_is_right_is_not() -> None:
+    snapshot = well()
+    first, second = snapshot.hosts[:2]
+    wrong = (replace(first, ahead=2.5), replace(second, ahead=-41.0))
+    async with driven(replace(snapshot, hosts=wrong), size=(120, 40)) as mail:
+        assert "▲ clock 2.5 s ahead" in mail.line(first.name)
+        assert "✖ clock 41 s behind" in mail.line(second.name)
+    async with driven(replace(snapshot, hosts=(replace(first, ahead=1.9), second))) as mail:
+        assert "clock" not in mail.text

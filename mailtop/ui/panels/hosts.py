@@ -41,11 +41,11 @@ def _lost(host: HostState, now: float) -> Line:
 
 
 def _figures(host: HostState, scene: Scene, cells: int) -> Line:
-    """Containers in trouble, then load and disks, then the containers that are well: by name where there is room."""
+    """A wrong clock, containers in trouble, load and disks, then the containers that are well: by name if they fit."""
     targets = [target for target in scene.snapshot.targets if target.host == host.name and target.name != host.name]
     bad = [target for target in targets if target.health is not Health.OK]
     well = [target for target in targets if target.health is Health.OK]
-    pieces: list[Span] = list(_named(bad, scene))
+    pieces: list[Span] = [*_clock(host, scene), *_named(bad, scene)]
     for cell in host.cells:
         pieces += [("  ", "text"), *_cell(cell)]
     if width(pieces) + width(_named(well, scene)) < cells:
@@ -57,6 +57,14 @@ def _figures(host: HostState, scene: Scene, cells: int) -> Line:
             (f" {count(len(well))} {'more' if bad else 'containers'}", "dim"),
         ]
     return tuple(pieces)
+
+
+def _clock(host: HostState, scene: Scene) -> Line:
+    """`▲ clock 41 s ahead`, where it is wrong."""
+    if host.clock is Health.OK:
+        return ()
+    words = f" clock {span(abs(host.ahead))} {'ahead' if host.ahead > 0 else 'behind'}"
+    return (("  ", "text"), *sign(scene.sure(host.clock)), (words, host.clock.value))
 
 
 def _cell(cell: Cell) -> Line:
