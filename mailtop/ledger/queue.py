@@ -26,6 +26,7 @@ from mailtop.parse.reason import normalise
 MESSAGE_COLUMNS = ("id", "queue", "arrival", "age", "size", "sender", "recipient", "domain", "recipients", "reason")
 SHAPE_COLUMNS = ("domain", "total")
 
+_PIECE = 8192  # rows
 _BUCKETS = len(AGES) + 1
 _BUCKET = bytes(bisect_left(AGES, minute) for minute in range(AGES[-1] + 2))
 
@@ -199,7 +200,12 @@ class QueueBook:
         assert listing is not None  # noqa: S101 — all callers have looked
         domains = [cell.domain * _BUCKETS for cell in listing.cells]
         now, last, bucket = int(at), AGES[-1] + 1, _BUCKET
-        ages = bytes([bucket[min(max(now - arrival, 0) // 60, last)] for arrival in listing.arrival])
+        ages = b"".join(
+            bytes(
+                [bucket[min(max(now - arrival, 0) // 60, last)] for arrival in listing.arrival[start : start + _PIECE]]
+            )
+            for start in range(0, len(listing), _PIECE)
+        )
         places = map(add, map(domains.__getitem__, listing.cell), ages)
         found: dict[int, list[int]] = {}
         for place, count in Counter(places if mask is None else compress(places, mask)).items():

@@ -358,6 +358,7 @@ def _last_of_each(ids: Texts) -> bytes | None:
             suspects.add(text)
         else:
             seen[slot] = 1
+    del seen
     if not suspects:
         return None
     last: dict[bytes, int] = {}
