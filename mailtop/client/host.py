@@ -8,7 +8,7 @@
 | container without sh   | one exec each                                                           |
 | Follow                 | the container's log, over a socket of its own                           |
 
-On a host at most six session channels are open: two lanes, three large answers, one Put.
+On a host at most six session channels are open: two lanes, three large answers, one Put; fewer where sshd opens fewer.
 """
 
 from __future__ import annotations
@@ -22,9 +22,10 @@ from msgspec.structs import replace
 
 from mailtop.client.dial_stdio import COMMAND, DialStdio
 from mailtop.client.docker import Docker
+from mailtop.client.sessions import Sessions
 from mailtop.client.shell import LOGIN, Lanes, run_once
 from mailtop.model.ask import Answer, Chunk, Command, Engine, Follow, Put, handed
-from mailtop.model.errors import AskFailed, Denied, LinkLost, Missing, TimedOut, Unreachable, UsageError
+from mailtop.model.errors import AskFailed, Denied, LinkLost, Missing, NoSession, TimedOut, Unreachable, UsageError
 from mailtop.transport import Address, Channel, TcpAddress, Transport, UnixAddress
 from mailtop.transport.deadline import Deadline
 
@@ -50,6 +51,7 @@ class LiveHost:
         self._put = BoundedSemaphore(1)
         self._substitutes = BoundedSemaphore(SUBSTITUTES)
         self._forwards = True
+        self._sessions = Sessions(transport.open, self._spare)
         self._closed = False
 
     def connect(self) -> None:
@@ -68,12 +70,9 @@ class LiveHost:
         if container in self._shellless:
             return self._without_shell(container, ask)
         try:
-            if isinstance(ask, Put):
-                with self._turn(self._put, ask):
-                    return run_once(self._opener(container), ask)
-            if ask.large:
-                with self._turn(self._large, ask):
-                    return run_once(self._opener(container), ask)
+            if isinstance(ask, Put) or ask.large:
+                with self._turn(self._put if isinstance(ask, Put) else self._large, ask):
+                    return self._once(container, ask)
             return handed(self._ask_shell(container, replace(ask, sink=None)), ask)
         except Missing as error:
             if not container or error.thing != f"{self.name}/{container}: {_SHELL[0]}":
@@ -111,16 +110,34 @@ class LiveHost:
             raise Missing(self.name, "its Docker is not asked", "set docker = true for this host")
         return self._docker
 
+    def _once(self, container: str, ask: Command | Put) -> Answer:
+        """By a shell of its own."""
+        if container:
+            return run_once(self._opener(container), ask)
+        return self._sessions.run(
+            lambda left: run_once(self._sessions.open, replace(ask, timeout=left)), ask.argv[0], ask.timeout
+        )
+
+    def _spare(self) -> bool:
+        """End what holds a session of the host's for nothing: idle kept shells."""
+        lanes = self._lanes.get("")
+        return lanes is not None and lanes.rest()
+
     def _ask_shell(self, container: str, command: Command) -> Answer:
         """Through a kept shell. A container's shell dies with its container: then once more, through a new one.
 
         A Command changes nothing, so that a second time is harmless.
         """
         deadline = Deadline(command.timeout)
+        if not container:
+            lanes = self._lanes_of("")
+            return self._sessions.run(
+                lambda left: lanes.run(replace(command, timeout=left)), command.argv[0], command.timeout
+            )
         try:
             return self._lanes_of(container).run(command)
         except LinkLost:
-            if not container or not self.alive():
+            if not self.alive():
                 raise
         return self._lanes_of(container).run(replace(command, timeout=max(deadline.left(), 0.1)))
 
@@ -137,7 +154,7 @@ class LiveHost:
     def _opener(self, container: str) -> Callable[[str], Channel]:
         """What opens a fresh /bin/sh there."""
         if not container:
-            return self._transport.open
+            return self._sessions.open
         docker = self._engine_of_host()
         return lambda _: docker.exec_channel(container, _SHELL)
 
@@ -196,7 +213,11 @@ class LiveHost:
                 f"{self.name}: Docker", f"no socket is forwarded, and {SUBSTITUTES} sessions are used", remedy
             )
         try:
-            return DialStdio(self._transport.open(COMMAND), self._substitutes)
+            return DialStdio(self._sessions.open(COMMAND), self._substitutes)
+        except NoSession as error:
+            self._substitutes.release()
+            remedy = 'set "AllowStreamLocalForwarding yes" or a larger MaxSessions in its sshd_config'
+            raise Missing(f"{self.name}: Docker", "no socket is forwarded, and no session is left", remedy) from error
         except BaseException as error:
             self._substitutes.release()
             if refused is not None and isinstance(error, Denied | Missing):

@@ -110,6 +110,12 @@ class Shell:
         self._closed = True
         self._discard()
 
+    def rest(self) -> bool:
+        """End the shell for now, which nobody may be using; whether there was one."""
+        open_ = self._channel is not None
+        self._discard()
+        return open_
+
     def _start(self, timeout: float) -> Channel:
         channel = self._channel = self._open()
         if self._closed:  # meanwhile, when there was no channel to close yet
@@ -152,6 +158,11 @@ class Lanes:
             self._change.notify_all()
         for shell in self._shells:
             shell.close()
+
+    def rest(self) -> bool:
+        """End the shells that are idle; the next command opens one again. Whether there was one to end."""
+        with self._change:
+            return sum(shell.rest() for shell in self._idle) > 0
 
     def _take(self, command: Command, deadline: Deadline) -> Shell:
         with self._change:
