@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from math import inf
 from typing import NamedTuple
 
 from mailtop.model.ask import Answer, Asking, Changing, Command, Put
 from mailtop.model.destination import Destination, Terms, UnderWay
-from mailtop.model.errors import ParseError, Refused
+from mailtop.model.errors import AskFailed, Denied, ParseError, Refused
 from mailtop.model.mail import Queue, QueueEntry, queue_id
 from mailtop.model.needs import Needs
 from mailtop.model.operation import Danger, Fate, Item, Outcome, Plan, Preview, Step, Work
@@ -275,13 +276,25 @@ def _outcome(action: Action, item: Item, now: Seen | None, warning: Foreign | No
 def _seen(plan: Plan, items: Sequence[Item], queued: int | None) -> Asking[dict[str, Seen]]:
     """Ask for the messages behind ids: each by itself, or by one listing, whichever costs the host less."""
     if len(items) <= FEW and (queued is None or len(items) * BY_ID <= queued * BY_LISTING):
-        found = yield from _one_by_one(plan, items)
+        found = yield from _one_by_one_or_listed(plan, items)
     else:
         found = yield from _by_listing(plan, items)
     missing = [item for item in items if item.id not in found]
     if 0 < len(missing) <= FEW:  # a file that moves from queue to queue while we look can be missed once
-        found |= yield from _one_by_one(plan, missing)
+        with suppress(Denied):
+            found |= yield from _one_by_one(plan, missing)
     return found
+
+
+def _one_by_one_or_listed(plan: Plan, items: Sequence[Item]) -> Asking[dict[str, Seen]]:
+    """Only root may read a queue file; a listing, which more may have, tells the same of it."""
+    try:
+        return (yield from _one_by_one(plan, items))
+    except Denied as denied:
+        try:
+            return (yield from _by_listing(plan, items))
+        except AskFailed:
+            raise denied from None
 
 
 def _by_listing(plan: Plan, items: Iterable[Item]) -> Asking[dict[str, Seen]]:

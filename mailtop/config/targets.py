@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import msgspec
@@ -11,21 +12,23 @@ import msgspec
 from mailtop.config.reading import NAME
 from mailtop.config.shape import HostSettings, Settings
 from mailtop.model.errors import UsageError
+from mailtop.model.services import of_programs
 
 
 def with_targets(settings: Settings, targets: tuple[str, ...]) -> Settings:
     """Narrow `settings` to the hosts that `targets` name; what the file does not know is taken as it is spelt.
 
-    None: the configured platform, else this machine, if it runs a Docker Engine; raises UsageError if not.
+    None: the configured platform, else this machine, if it runs a Docker Engine or a mail service; raises UsageError
+    if not.
     """
     if not targets:
         if settings.hosts:
             return settings
-        if not Path(HostSettings().docker_socket).exists():
+        if not runs_here():
             raise UsageError(
                 "mailtop",
-                "no config.toml, and no Docker Engine on this machine",
-                "try: mailtop user@host, or mailtop demo",
+                "no config.toml, and neither a Docker Engine nor a mail service on this machine",
+                "try: mailtop user@host, mailtop init user@host, or mailtop demo",
             )
         targets = ("local",)
     hosts: dict[str, HostSettings] = {}
@@ -35,6 +38,21 @@ def with_targets(settings: Settings, targets: tuple[str, ...]) -> Settings:
                 raise UsageError(name, "is named twice", "give two hosts of one name their own in config.toml")
             hosts[name] = host
     return msgspec.structs.replace(settings, hosts=hosts)
+
+
+def runs_here(engine: str = "", processes: str = "/proc", environment: Mapping[str, str] = os.environ) -> bool:
+    """Is there anything to watch on this machine: a Docker Engine, or a service that runs without one?"""
+    if Path(engine or HostSettings().docker_socket).exists() or environment.get("DOCKER_HOST"):
+        return True
+    return bool(of_programs(_programs(Path(processes))))
+
+
+def _programs(processes: Path) -> Iterator[str]:
+    for name in processes.glob("[0-9]*/comm"):
+        try:
+            yield name.read_text("ascii", "replace").rstrip("\n")
+        except OSError:
+            continue  # it has ended meanwhile
 
 
 def _meant(settings: Settings, target: str) -> Iterator[tuple[str, HostSettings]]:

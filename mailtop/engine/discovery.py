@@ -114,12 +114,15 @@ def top(container: Container) -> Asking[frozenset[str]]:
     return frozenset(row[-1] for row in listed.processes or () if row)
 
 
-def instances(default: Target) -> Asking[tuple[Target, ...]]:
-    """Ask a Postfix for its further instances: each is a target of its own. Source: postmulti(1)."""
+def instances(default: Target) -> Asking[dict[Target, bytes]]:
+    """Ask a Postfix for its further instances: each is a target of its own, and its name begins its lines in the log.
+
+    Source: postmulti(1).
+    """
     answer = yield Command(("postmulti", "-l"))
     rows = filter(None, map(_INSTANCE.fullmatch, answer.stdout.splitlines()))
-    folders = [row[2].decode("utf-8", "surrogateescape") for row in rows if row[1] != b"-"]
-    return tuple(Target(default.host, default.container, (Role.MTA,), folder) for folder in folders)
+    named = {row[2].decode("utf-8", "surrogateescape"): row[1] for row in rows if row[1] != b"-"}
+    return {Target(default.host, default.container, (Role.MTA,), folder): name for folder, name in named.items()}
 
 
 def roles_of(container: Container, programs: Iterable[str] = ()) -> tuple[Role, ...]:
@@ -175,7 +178,7 @@ class Finder:
         self._shell = shell
         self._since: dict[str, float] = {}
         self._programs: dict[str, frozenset[str]] = {}
-        self._instances: dict[Target, tuple[Target, ...]] = {}
+        self._instances: dict[Target, dict[Target, bytes]] = {}
 
     def forget(self) -> None:
         """A new connection may lead to another machine."""
@@ -225,9 +228,17 @@ class Finder:
         """The default instances of all that may have others."""
         return [target for target in self._defaults() if Role.MTA in target.roles and self._runs(target)]
 
-    def told(self, default: Target, further: tuple[Target, ...]) -> None:
-        """Remember the further instances of a Postfix."""
-        self._instances[default] = further
+    def told(self, default: Target, further: dict[Target, bytes]) -> bool:
+        """Remember the further instances of a Postfix; are they others than before?"""
+        before, self._instances[default] = self._instances.get(default, {}), further
+        return before != further
+
+    def writers(self, target: Target) -> tuple[bytes, frozenset[bytes]]:
+        """By what name a Postfix writes its log where it is a further instance; and the others who write there too."""
+        for default, further in self._instances.items():
+            if (default.host, default.container) == (target.host, target.container):
+                return further.get(target, b""), frozenset(further.values())
+        return b"", frozenset()
 
     def targets(self) -> list[tuple[Target, str]]:
         """All that is known, each with Docker's word for its state: the host first."""

@@ -91,6 +91,7 @@ class Engine:
             clock,
             operator=operator,
             read_only=read_only,
+            rights=lambda target: self._watching.watches[target.host].rights.of(target.container),
         )
         self._interval = _pace(settings.interval)
         self._paused = False

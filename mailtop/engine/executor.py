@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 
 import msgspec
@@ -11,8 +11,8 @@ from msgspec.structs import replace
 
 from mailtop.action import ACTIONS, Action, carry_out, instance, preview, preview_of, read_back, reread
 from mailtop.engine.audit import AuditLog
-from mailtop.engine.changing import carried_out, planned, rechecked, unplanned
 from mailtop.engine.capabilities import UNKNOWN, Capabilities
+from mailtop.engine.changing import carried_out, planned, rechecked, unplanned
 from mailtop.engine.clock import Clock
 from mailtop.engine.link import Link, drive
 from mailtop.engine.receipts import Receipts, intent
@@ -111,10 +111,11 @@ class Executor:
         *,
         operator: str,
         read_only: str,
+        rights: Callable[[Target], Awaitable[Capabilities]] = _untold,
     ) -> None:
         """`queued`: how many messages a target's queue holds, None where nobody knows.
 
-        `facts`: what a target said of itself.
+        `facts`: what a target said of itself. `rights`: what we may do on it.
         `operator`: who the audit file names. `read_only`: why nothing can ever be unlocked, empty where it can.
         """
         self._operator = operator
@@ -124,6 +125,7 @@ class Executor:
         self._linked = linked
         self._queued = queued
         self._facts = facts
+        self._rights = rights
         self._audit = audit
         self._clock = clock
         self._plans: dict[str, tuple[Plan, Preview]] = {}
@@ -157,13 +159,15 @@ class Executor:
         action = _action(key)
         if not items:
             raise Refused(action.label, "nothing is selected", "mark rows with space, or set a filter")
+        may = await self._rights(self._linked(target)[1])
+        may.check(action.needs)
         identity = await self._identity(target)
         now = self._clock.now()
         self._numbers += 1
         number = f"{int(now * 1000):x}-{self._numbers}"
-        plan = Plan(
-            number, key, target, identity, action.danger, items, action.steps(target, identity, items), now, undoes
-        )
+        steps = action.steps(target, identity, items)
+        steps = tuple(replace(step, argv=may.by_sudo(step.argv, action.needs)) for step in steps)
+        plan = Plan(number, key, target, identity, action.danger, items, steps, now, undoes)
         colleagues = await asyncio.to_thread(self._colleagues, target, now)
         facts = self._facts(target)
         shown = await asyncio.to_thread(preview, action, plan, (*warnings, *colleagues), facts)

@@ -199,11 +199,13 @@ class Watch:
     async def _further(self, target: Target) -> None:
         """Ask a Postfix for its further instances; one without postmulti, or in trouble, has none to tell."""
         try:
-            self.finder.told(target, await drive(instances(target), self.link, target.container, "instances"))
+            further = await drive(instances(target), self.link, target.container, "instances")
         except LinkLost:
             raise
         except MailtopError:
             return
+        if self.finder.told(target, further) and target.name in self.known:
+            self._forget(target.name)  # its log is others' too: its books begin anew
 
     def _settle(self, found: list[tuple[Target, str]]) -> None:
         """Watch what was found, and nothing else."""
@@ -254,12 +256,12 @@ class Watch:
         note = self.note if name == self.link.host else ""
         self.known[name] = target
         self.targets[name] = TargetState(name, target.host, target.roles, health, state, note)
-        if known is not None and self._probes_of(known) == self._probes_of(target):
+        wanted = self._probes_of(target)
+        if known == target and wanted == {probe for of, probe in self.collectors if of == name}:
             if back:
                 self._start(name)
             return
         self._stop(name)
-        wanted = self._probes_of(target)
         for key in [key for key in self.collectors if key[0] == name and key[1] not in wanted]:
             del self.collectors[key]
         for probe in self._probes:

@@ -76,6 +76,7 @@ class Watching:
         self._host_samples: dict[str, dict[str, tuple[Sample, ...]]] = {}
         self._measured: dict[str, tuple[int, float]] = {}
         self._firing_since: dict[tuple[str, str], float] = {}
+        self._writers: dict[str, tuple[bytes, frozenset[bytes]]] = {}  # who writes into a Postfix's log
         self._identities: dict[tuple[str, str], str] = {}  # (machine or engine, host) → its identity
 
     def open(self) -> None:
@@ -158,9 +159,13 @@ class Watching:
         if Role.MTA not in target.roles:
             return self.logs.follower(target, link) if target.roles and target.container else None
         clock = HostClock(slack=OLD_ANSWER if self._driven else 0.0)
+        own, others = self.watches[target.host].finder.writers(target)
+        if self._writers.get(target.name, (own, others)) != (own, others):
+            self._mtas.pop(target.name, None)  # its books hold what others wrote
+        self._writers[target.name] = own, others
         self._mtas.setdefault(target.name, Mta(target, self._settings.flow, self._roles, clock))
         now = self._clock.now()
-        parser = PostfixLog(Stamps(now))
+        parser = PostfixLog(Stamps(now), (lambda name: name == own if own else name not in others) if others else None)
 
         def parse(chunk: Chunk) -> Batch:
             parser.stamps.reference = chunk.stamp or now  # a year that turns while we watch

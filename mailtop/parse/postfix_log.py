@@ -36,12 +36,12 @@ Line = tuple[bytes, bytes]
 class PostfixLog:
     """Reads one log, chunk by chunk; remembers nothing of it but tags and the last stamp.
 
-    One per followed log and thread. Raises nothing, whatever the bytes are.
+    One per followed log and thread. Raises nothing, whatever the bytes are. `writes`: see `Sorter`.
     """
 
-    def __init__(self, stamps: Stamps) -> None:
+    def __init__(self, stamps: Stamps, writes: Callable[[bytes], bool] | None = None) -> None:
         self.stamps = stamps
-        self._sorter = Sorter()
+        self._sorter = Sorter(writes)
 
     def read(self, lines: bytes) -> Batch:
         """Read whole lines, at best about 256 KiB of them."""

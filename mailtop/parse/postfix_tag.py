@@ -6,6 +6,7 @@ The tag is the one part of a line that no stranger writes, so all dispatch rests
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 _TAG = re.compile(rb"([^\s\[\]:/]+)/(?:([^\s\[\]:]+)/)?([a-z][a-z0-9-]*)(?:\[\d+\])?:")
 _KINDS = {
@@ -71,11 +72,13 @@ class Box:
 class Sorter(dict[bytes, Box | None]):
     """Maps a tag to its box, or to None where it is another program's; what it has not seen it works out once.
 
-    A word that is no tag raises ValueError.
+    A word that is no tag raises ValueError. `writes`: is a tag's first part (`postfix`) that of the instance whose
+    lines are wanted? Several instances may share one log.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, writes: Callable[[bytes], bool] | None = None) -> None:
         super().__init__()
+        self._writes = writes
         self._boxes: dict[bytes, Box] = {}
 
     def of(self, kind: str) -> list[Box]:
@@ -105,6 +108,8 @@ class Sorter(dict[bytes, Box | None]):
                 raise ValueError(tag)
             return None
         prefix, service, program = parts.groups()
+        if self._writes is not None and not self._writes(prefix):
+            return None
         kind = _KINDS.get(program) or ("other" if prefix.startswith(b"postfix") else "")
         if not kind:
             return None

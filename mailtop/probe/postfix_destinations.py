@@ -18,7 +18,7 @@ from mailtop.probe import Found, Needs, Probe
 
 def run(target: Target) -> Asking[Iterable[Found]]:
     """Ask where the configuration is, then what is noted beside it."""
-    answer = yield Command(("postconf", "-h", "config_directory"))
+    answer = yield Command(("postconf", *target.config, "-h", "config_directory"))
     config = answer.ok("postconf").decode("utf-8", "surrogateescape").strip() or DEFAULT
     if not config.startswith("/"):
         raise ParseError("postconf", f"config_directory is no path: {config[:60]!r}")
