@@ -23,7 +23,6 @@ from terminal import Terminal
 from verdict import Figure, finish, held, parser, say
 
 HERE = Path(__file__).parent
-MAILTOP = str(Path(sys.executable).parent / "mailtop")
 HOSTS = 10
 SIZES = ((80, 24, 6.0), (200, 50, 15.0))  # and kB/s
 SETTLED = 12.0  # seconds until the history of the logs has been read
@@ -58,25 +57,12 @@ def rested(argv: list[str], cells: int, rows: int, seconds: float, home: Path, s
         )
 
 
-def ten_hosts(home: Path, made_up: bool) -> tuple[list[str], str]:
+def ten_hosts(made_up: bool) -> tuple[list[str], str]:
     """What shows ten hosts, and what they are."""
+    argv = [sys.executable, str(HERE / "incident.py"), "face", "--hosts", str(HOSTS)]
     if made_up or not Path("/var/run/docker.sock").exists():
-        log = str(incident.log_file())
-        return [
-            sys.executable,
-            str(HERE / "incident.py"),
-            "face",
-            "--hosts",
-            str(HOSTS),
-            "--rate",
-            "1",
-            "--log",
-            log,
-        ], ("made up, 1 line/s each")
-    config = home / "ten.toml"
-    hosts = "\n".join(f"[hosts.h{number}]" for number in range(1, HOSTS + 1))
-    config.write_text(f'history = 60\n[platform]\nname = "bench"\n{hosts}\n')
-    return [MAILTOP, "--config", str(config)], "this machine's Engine, ten times"
+        return [*argv, "--rate", "1", "--log", str(incident.log_file())], "made up, 1 line/s each"
+    return [*argv, "--live"], "this machine's Engine, ten times"
 
 
 def main() -> int:
@@ -87,7 +73,7 @@ def main() -> int:
     asked = options.parse_args()
     figures: list[Figure] = []
     with tempfile.TemporaryDirectory() as folder:
-        argv, what = ten_hosts(Path(folder), asked.made_up)
+        argv, what = ten_hosts(asked.made_up)
         for cells, rows, octets in SIZES:
             say(f"idle: {HOSTS} hosts ({what}) at {cells}×{rows}")
             hello = rested([sys.executable, str(HERE / "hello.py")], cells, rows, asked.seconds / 3, Path(folder), 2.0)

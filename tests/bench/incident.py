@@ -19,15 +19,16 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
 import maillog
 import mailqueue
+from tenfold import copy
 
 from mailtop.config import HostSettings, Settings
-from mailtop.model.ask import Answer, Chunk, Command, Engine, Follow, Put
+from mailtop.model.ask import Answer, Chunk, Command, Engine, Follow, Put, Source
 from mailtop.model.errors import LinkLost, Missing
 from mailtop.model.snapshot import PageAsk
 
@@ -40,8 +41,9 @@ _STAMP = "2026-11-24T00:00:00.000000+00:00"
 class Incident:
     """A `Source`: one host with one Postfix in a container."""
 
-    def __init__(self, log: Path | None, rate: float, queue: Path | None) -> None:
-        """`log`: lines that all begin with one stamp; `queue`: what `postqueue -j` says, gzipped."""
+    def __init__(self, log: Path | None, rate: float, queue: Path | None, name: str = "1") -> None:
+        """`log`: lines that all begin with one stamp; `queue`: what `postqueue -j` says, gzipped; `name`: which one."""
+        self._name = name
         self._log = log
         self._rate = rate
         self._queue = queue
@@ -86,7 +88,7 @@ class Incident:
     def ask(self, container: str, ask: Command | Put | Engine, by: str = "") -> Answer:
         """Answer as the lab's containers do."""
         if isinstance(ask, Engine):
-            return _of_engine(ask.path)
+            return _of_engine(ask.path, self._name)
         match ask.argv[0]:
             case "postconf" if "queue_directory" in ask.argv and "-h" in ask.argv:
                 return Answer(b"/var/spool/postfix\n")
@@ -102,6 +104,8 @@ class Incident:
                 return _streamed(self._queue, ask)
             case "postqueue":
                 return Answer(self._beginning, cut=len(self._beginning) >= 2_000_000)
+            case "cat" if "/etc/machine-id" in ask.argv:
+                return Answer("".join(f"{path} {self._name}\n" for path in ask.argv[1:]).encode())
             case "cat":
                 return Answer(b"0.10 0.20 0.30 1/99 1\n1000.0 1000.0\n")
             case "df":
@@ -128,10 +132,10 @@ def _streamed(queue: Path, ask: Command) -> Answer:
     return Answer(b"")
 
 
-def _of_engine(path: str) -> Answer:
+def _of_engine(path: str, name: str) -> Answer:
     postfix = {"Id": "c" * 64, "Names": ["/postfix"], "Image": "debian", "State": "running"}
     answers: dict[str, object] = {
-        "/info": {"ID": "ENGINE-1"},
+        "/info": {"ID": f"ENGINE-{name}"},
         "/containers/json?all=1": [postfix],
         "/containers/postfix/json": {"Id": "c" * 64},
     }
@@ -178,7 +182,7 @@ def queue_file(messages: int) -> Path:
 
 def settings(hosts: int = 1) -> Settings:
     """One host, or several alike."""
-    return Settings(hosts={f"mail{number}": HostSettings() for number in range(1, hosts + 1)})
+    return Settings(hosts={f"mail{number}": HostSettings() for number in range(1, hosts + 1)}, history=60)
 
 
 async def engine(end: socket.socket, options: argparse.Namespace) -> None:
@@ -190,10 +194,11 @@ async def engine(end: socket.socket, options: argparse.Namespace) -> None:
 
     found = settings(options.hosts)
 
-    def source() -> Incident:
-        return Incident(options.log, options.rate, options.queue)
+    def source(name: str) -> Callable[[], Source]:
+        return copy(name) if options.live else lambda: Incident(options.log, options.rate, options.queue, name)
 
-    mine = RealEngine(found, dict.fromkeys(found.hosts, source), SystemClock(), operator="bench", audit=NoAudit())
+    sources = {name: source(name) for name in found.hosts}
+    mine = RealEngine(found, sources, SystemClock(), operator="bench", audit=NoAudit())
     await mine.start()
     busy = [
         asyncio.create_task(work(mine)) for work, wanted in ((_relist, options.relist), (_sort, options.sort)) if wanted
@@ -266,6 +271,7 @@ def main() -> None:
     parser.add_argument("--log", type=Path)
     parser.add_argument("--queue", type=Path, help="a gzipped listing")
     parser.add_argument("--hosts", type=int, default=1)
+    parser.add_argument("--live", action="store_true", help="this machine's Engine, so many times")
     parser.add_argument("--relist", action="store_true")
     parser.add_argument("--sort", action="store_true")
     parser.add_argument("--socket", type=int, help=argparse.SUPPRESS)
