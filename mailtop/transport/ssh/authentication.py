@@ -210,7 +210,8 @@ class _Login:
         if self.asked:
             return Unanswered(self._name, f"{user} may not log in: {tried}", "r asks once more")
         if proven:
-            return LoginRefused(self._name, f"it wants {wanted} besides {' and '.join(proven)} ({tried})", self.remedy)
+            why = f"it wants {wanted} besides {' and '.join(proven)}"
+            return LoginRefused(self._name, f"{why} ({tried})" if self._tried else why, self.remedy)
         if not set(taken) & set(options.methods):
             return LoginRefused(self._name, f"it takes only {wanted} from {user}", self.remedy)
         if "publickey" not in taken:

@@ -171,7 +171,8 @@ def _containers(
     new |= {each.name for each in wanted if new.intersection(each.follows)}
     # "dead" is what a crash of the Engine leaves behind; nothing can wake it.
     new |= {name for name, each in found.items() if each.state == "dead"}
-    strangers = set(found) - {each.name for each in wanted}
+    # Hosts that one room's tests have beside the platform stay; only "down" removes them.
+    strangers = {name for name, each in found.items() if each.labels[LAB] != "aside"} - {each.name for each in wanted}
 
     engine.remove(sorted((new & set(found)) | strangers))
     _remove_namesakes(engine, new)

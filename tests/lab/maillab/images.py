@@ -20,7 +20,14 @@ from maillab.engine import Engine
 from maillab.errors import LabError
 
 DOCKERFILES = Path(__file__).parent.parent / "images"
-PARENTS = {"mta": "bookworm", "host": "mta", "platform": "mta", "dovecot24": "trixie"}
+PARENTS = {
+    "mta": "bookworm",
+    "host": "mta",
+    "platform": "mta",
+    "plain": "mta",
+    "strange": "host",
+    "dovecot24": "trixie",
+}
 SUITES = ("bookworm", "trixie")
 DEBOOTSTRAP = ("debootstrap", "--variant=minbase", "--include=ca-certificates")
 APT = Path("/etc/apt")
@@ -54,6 +61,11 @@ def build_missing(engine: Engine, say: Say) -> None:
         chains = [pool.submit(_build_chain, engine, say, "mta"), pool.submit(_build_chain, engine, say, "dovecot24")]
         _raise_first(chains)
         _raise_first([pool.submit(_build_chain, engine, say, image) for image in ("platform", "host")])
+
+
+def build(engine: Engine, image: str, say: Say) -> None:
+    """Make one image that not every lab needs, when a test first wants it."""
+    _build_chain(engine, say, image)
 
 
 def _raise_first(futures: list[Future[None]]) -> None:
