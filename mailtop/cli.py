@@ -254,12 +254,10 @@ def _engine(options: Namespace) -> tuple[Setup, EngineProcess]:
 def _dashboard(options: Namespace) -> int:
     import gc
 
+    gc.disable()  # what is imported stays: looking at it again and again costs a twentieth of the start
     setup, engine = _engine(options)
     try:
-        gc.disable()  # what is imported stays: looking at it again and again costs a twentieth of the start
         from mailtop.ui.app import MailtopApp  # while the engine connects
-
-        gc.enable()
 
         app = MailtopApp(
             engine.console,
@@ -269,6 +267,8 @@ def _dashboard(options: Namespace) -> int:
             keys=setup.settings.keys,
             operator=setup.operator,
         )
+        gc.freeze()  # nor is it looked at while the first screen is drawn
+        gc.enable()
         app.run()
         return app.return_code or 0
     finally:
