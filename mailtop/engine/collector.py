@@ -18,6 +18,7 @@ from mailtop.model.snapshot import Health, ProbeState
 from mailtop.model.topology import Target
 from mailtop.probe import Found, Probe
 
+STOPPED = "ended by the operator"
 GATED = 0.5  # seconds until a gate that was closed is tried again: it costs the host nothing
 Deliver = Callable[[Target, str, Iterable[Found], float], None]
 
@@ -50,6 +51,8 @@ class Collector:
         self._rights = rights
         self._forced = False
         self.running_since = 0.0
+        self._running: asyncio.Task[Iterable[Found]] | None = None
+        self._stopped = False
         self._wake = asyncio.Event()
         self._denied_in = 0  # the link generation in which this was denied
         self._cost = 0.0
@@ -81,12 +84,24 @@ class Collector:
         self._forced = self._forced or force
         self._wake.set()
 
+    def stop(self) -> None:
+        """End a run that is under way: what was known before stays known."""
+        if self._running is not None:
+            self._stopped = True
+            self._running.cancel()
+
     async def run(self) -> None:
         """Run once; deliver what was found, or say why nothing was."""
         started, asked = self._clock.monotonic(), self._clock.now()
-        self.running_since = asked
+        self.running_since, self._stopped = asked, False
+        self._running = asyncio.create_task(self._asked(), name=f"{self.target.name} {self.probe.name} asks")
         try:
-            found = tuple(await self._asked())
+            found = tuple(await self._running)
+        except asyncio.CancelledError:
+            if not self._stopped or self._ending():
+                raise
+            self.state = replace(self.state, note=STOPPED)
+            return
         except MailtopError as error:
             if isinstance(error, Denied):
                 self._denied_in = self._link.generation
@@ -94,11 +109,16 @@ class Collector:
                 self.say(Health.DENIED if isinstance(error, Denied) else Health.UNKNOWN, str(error))
             return
         finally:
-            self.running_since = 0.0
+            self.running_since, self._running = 0.0, None
         took = self._clock.monotonic() - started
         self._cost = self.probe.cost(found, took)
         self._deliver(self.target, self.probe.name, found, asked)  # true when asked; the answer may be seconds old
         self.state = ProbeState(self.target.name, self.probe.name, Health.OK, asked, took, self._pause(), tried=asked)
+
+    def _ending(self) -> bool:
+        """Is the task that runs this being cancelled itself?"""
+        task = asyncio.current_task()
+        return task is not None and task.cancelling() > 0
 
     async def _asked(self) -> Iterable[Found]:
         """Put the question, by sudo where that is the way; raises at once for a right that is known to be missing."""

@@ -37,6 +37,9 @@ class Console(Protocol):
     async def refresh(self, target: str = "", what: str = "") -> None:
         """Ask now instead of at the next interval; `what` = `listing` for a full listing whatever it costs."""
 
+    async def stop_listing(self, target: str = "") -> None:
+        """End the full listings that run, here and on the host; what was listed before stays."""
+
     async def interval(self, seconds: float) -> None:
         """Set the pace of snapshots and probes: 1.0 is the probes' own."""
 

@@ -366,6 +366,12 @@ class Engine:
                 watch.refresh(target)
         self._due.set()
 
+    async def stop_listing(self, target: str = "") -> None:
+        """See Console."""
+        for watch in self._watching.watches.values():
+            watch.stop(target, LISTING.name)
+        self._due.set()
+
     async def interval(self, seconds: float) -> None:
         """See Console."""
         self._interval = _pace(seconds)

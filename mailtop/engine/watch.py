@@ -109,6 +109,12 @@ class Watch:
         """Look around now."""
         self._wake.set()
 
+    def stop(self, target: str, probe: str) -> None:
+        """End a probe that runs, of one target or of all."""
+        for (name, asked), collector in self.collectors.items():
+            if probe == asked and target in ("", name):
+                collector.stop()
+
     def tried(self, target: str, probe: str) -> bool:
         """Has this probe run at all, well or not?"""
         collector = self.collectors.get((target, probe))

@@ -238,6 +238,10 @@ class RemoteConsole:
         """See Console."""
         await self._call("refresh", target, what)
 
+    async def stop_listing(self, target: str = "") -> None:
+        """See Console."""
+        await self._call("stop_listing", target)
+
     async def interval(self, seconds: float) -> None:
         """See Console."""
         await self._call("interval", seconds)

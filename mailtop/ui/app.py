@@ -43,8 +43,13 @@ class MailtopApp(Stage, inherit_bindings=False):
             self.do_leave()
 
     def do_back(self) -> None:
-        """`esc`: widen; at the root nothing."""
-        self._view.back()
+        """`esc`: widen; at the root, end a full listing that runs."""
+        if not self._view.back() and self._listing():
+            self._orders.order_stop()
+
+    def _listing(self) -> bool:
+        scene = self._feed.scene
+        return scene is not None and any(queue.listing is not None for queue in scene.snapshot.queues)
 
     def do_leave(self) -> None:
         """Quit; while an act runs, ask."""

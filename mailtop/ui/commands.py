@@ -33,6 +33,7 @@ FIXED = (
         ("pause ", "throttle ", "reroute ", "restore ", "finish "),
     ),
     Command("list", "a full listing of the queues now, whatever it costs", "order_list"),
+    Command("stop", "end a full listing that runs, here and on its host", "order_stop"),
     Command("refresh", "ask everything now", "order_refresh"),
     Command("pause", "freeze what is shown, or go on", "order_pause"),
     Command(

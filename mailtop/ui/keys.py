@@ -39,7 +39,7 @@ LIST = (
 
 FRAME = (
     Bound("close", "q", "", "widen, one step; at the root: quit", "do_close"),
-    Bound("back", "escape", "", "widen, one step", "do_back"),
+    Bound("back", "escape", "", "widen, one step; at the root: end a listing that runs", "do_back"),
     Bound("quit", "ctrl+c", "", "quit from anywhere (asks while an act runs)", "do_leave"),
     Bound("help", "?", "help", "the keys of this screen", "do_help"),
     Bound("command", ":", "go", "type a command; tab completes", "do_command"),

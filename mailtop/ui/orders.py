@@ -85,6 +85,11 @@ class Orders:
         self.ask(self._console.refresh(what="listing"))
         self._say("listing the queues in full", Health.OK)
 
+    def order_stop(self) -> None:
+        """End full listings that run."""
+        self.ask(self._console.stop_listing())
+        self._say("ending the listing; the one before stays", Health.OK)
+
     def order_operate(self) -> None:
         """Unlock acts; what is acted on must not stand still, so a pause ends."""
         scene = self._feed.scene

@@ -83,6 +83,9 @@ class Still:
     async def refresh(self, target: str = "", what: str = "") -> None:
         self.asked.append(("refresh", target, what))
 
+    async def stop_listing(self, target: str = "") -> None:
+        self.asked.append(("stop_listing", target))
+
     async def interval(self, seconds: float) -> None:
         self.asked.append(("interval", seconds))
 
@@ -129,6 +132,7 @@ async def test_every_method_carries_its_values_there_and_back(wired: tuple[Still
     assert await console.survey() == SURVEYS
     await console.unlock(900.0)
     await console.refresh("mail1/postfix", "listing")
+    await console.stop_listing("mail1/postfix")
     await console.interval(2.0)
     await console.pause(True)
     await console.step(-1)
@@ -136,6 +140,7 @@ async def test_every_method_carries_its_values_there_and_back(wired: tuple[Still
 
     assert still.asked == [
         ("queue.hold", selection), ("unlock", 900.0), ("refresh", "mail1/postfix", "listing"),
+        ("stop_listing", "mail1/postfix"),
         ("interval", 2.0), ("pause", True), ("step", -1), ("answer", "q1", "secret"),
     ]  # fmt: skip
 

@@ -110,6 +110,9 @@ class StillConsole:
     async def refresh(self, target: str = "", what: str = "") -> None:
         self.asked.append(("refresh", target, what))
 
+    async def stop_listing(self, target: str = "") -> None:
+        self.asked.append(("stop_listing", target))
+
     async def interval(self, seconds: float) -> None:
         self.asked.append(("interval", seconds))
 

@@ -279,3 +279,17 @@ async def test_o_says_that_rows_are_missing(tmp_path: Path) -> None:
         await mail.type(str(tmp_path / "queue.tsv"))
         await mail.press("enter")
         await mail.shows("queue.tsv: 4 rows written, and some are missing: mail2 is down")
+
+
+async def test_esc_at_the_root_ends_a_full_listing_that_runs_and_nothing_else() -> None:
+    snapshot = broken()
+    async with driven(snapshot) as mail:
+        await mail.press("2", "escape")
+        assert ("stop_listing", "") not in mail.console.asked
+        running = replace(snapshot.queues[0], listing=0.4)
+        mail.console.show(queues=(running, *snapshot.queues[1:]))
+        await mail.shows("listing 40%")
+        await mail.press("enter", "escape")
+        assert ("stop_listing", "") not in mail.console.asked
+        await mail.press("escape")
+        await mail.until(lambda: ("stop_listing", "") in mail.console.asked)
