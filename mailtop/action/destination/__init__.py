@@ -161,10 +161,14 @@ def _warnings(wish: Wish, action: str, way: Route, *, edited: bool) -> tuple[str
     found = [
         f"Delivered now by {way.service} to {way.next_hop} ({way.by}); the row is for {wish.domain}, {subdomains}."
     ]
-    found.append("Postfix is reloaded twice; what it is delivering now it finishes the old way.")
+    found.append(
+        "Postfix is reloaded twice; what it is delivering now it finishes the old way, shown in incoming meanwhile."
+    )
     if action == "destination.pause":
         lifetime = way.settings.get("maximal_queue_lifetime", "5d")
-        found.append("Its mail in the queue is deferred 4.3.2 as soon as Postfix looks at it again, like new mail.")
+        found.append(
+            "What waits in active is deferred 4.3.2 at the reload; what is deferred already, when its time comes."
+        )
         found.append("postqueue -f, -i and -s send its mail all the same: mailtop refuses them for it, others can.")
         found.append(f"Mail that waits longer than maximal_queue_lifetime ({lifetime}) bounces, paused or not.")
     if action == "destination.throttle" and dict(way.limits).get("destination_recipient_limit") == "1":
