@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from mailtop.model.mail import QueueEntry
 from mailtop.ui.keys import FRAME, SHEET, Bound
-from mailtop.ui.sheets import choice, preview, receipt
+from mailtop.ui.sheets import choice, preview, question, receipt
 from mailtop.ui.view import Act, Screen
 
 
@@ -21,7 +21,7 @@ def tables(screens: Sequence[Screen], acts: Sequence[Act], read_only: bool) -> d
     numbers = [Bound(f"screen.{s.name}", s.key, "", s.summary or s.title, "do_go", argument=s.name) for s in screens]
     found = {screen.name: [*FRAME, *numbers, *screen.keys] for screen in screens}
     found["queue"] = _with_short_ways(found["queue"], acts)
-    found |= {"words": list(SHEET), "choice": list(choice.KEYS)}
+    found |= {"words": list(SHEET), "choice": list(choice.KEYS), "question": list(question.KEYS)}
     found |= {"preview": list(preview.KEYS), "receipt": list(receipt.KEYS)}
     return {place: [bound for bound in table if not (read_only and bound.act)] for place, table in found.items()}
 

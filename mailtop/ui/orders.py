@@ -10,9 +10,7 @@ from mailtop.engine.console import Console
 from mailtop.model.errors import MailtopError
 from mailtop.model.question import Question
 from mailtop.model.snapshot import Health
-from mailtop.model.text import shown
 from mailtop.ui.feed import Feed
-from mailtop.ui.prompt import Prompt
 
 UNLOCKED = 900.0  # seconds until acts lock again, counted from the last key
 _PACES = (0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
@@ -21,20 +19,20 @@ _PACES = (0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
 class Orders:
     """Each `order_…` is what one key or command asks.
 
-    `typed` opens a prompt, `say` tells the operator something, `start` runs in the background.
+    `open` lets a question be answered (None refuses), `say` tells the operator something, `start` runs something.
     """
 
     def __init__(
         self,
         console: Console,
         feed: Feed,
-        typed: Callable[[Prompt], object],
+        open: Callable[[Question, Callable[[str | None], object]], object],  # noqa: A002 - what it does
         say: Callable[[str, Health], object],
         start: Callable[[Coroutine[Any, Any, None]], object],
     ) -> None:
         self._console = console
         self._feed = feed
-        self._typed = typed
+        self._open = open
         self._say = say
         self._start = start
         self._answered: set[str] = set()
@@ -112,9 +110,7 @@ class Orders:
         if not questions:
             self._say("nobody asks anything", Health.OK)
             return
-        question = questions[0]
-        label = f"{question.host} asks: {shown(question.words, 200).rstrip(': ')}: "
-        self._typed(Prompt(label, partial(self._answer, question), secret=question.secret))
+        self._open(questions[0], partial(self._answer, questions[0]))
 
     def questions(self) -> Sequence[Question]:
         """What is asked and not answered yet."""
@@ -140,7 +136,7 @@ class Orders:
         except MailtopError as error:
             self._say(str(error), Health.WARN)
 
-    def _answer(self, question: Question, words: str) -> None:
+    def _answer(self, question: Question, words: str | None) -> None:
         self._answered.add(question.id)
         self.ask(self._console.answer(question.id, words))
 

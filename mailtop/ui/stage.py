@@ -18,6 +18,7 @@ from textual.screen import Screen as TextualScreen
 from mailtop.engine.console import Console
 from mailtop.model.errors import ConfigError
 from mailtop.model.plugin import plugins
+from mailtop.model.question import Question
 from mailtop.model.snapshot import Health
 from mailtop.model.text import shown
 from mailtop.ui import tty
@@ -30,6 +31,7 @@ from mailtop.ui.ink import Line
 from mailtop.ui.keys import FRAME, Bound, Keymap, pressed
 from mailtop.ui.orders import Orders
 from mailtop.ui.prompt import Prompt
+from mailtop.ui.sheets import question
 from mailtop.ui.theme import Styles, load
 from mailtop.ui.view import Act, Screen, Sheet, Size, View
 
@@ -84,7 +86,7 @@ class Stage(App[int], inherit_bindings=False):
         self._canvas = Canvas(self._ink, ascii, self.draw)
         clock = monotonic or (lambda: asyncio.get_running_loop().time())
         self._feed = Feed(console, self._start, self.draw, self.say, clock, read_only, acts)
-        self._orders = Orders(console, self._feed, self._type, self.say, self._start)
+        self._orders = Orders(console, self._feed, self._ask, self.say, self._start)
         self._acting = Acting(console, operator, clock, self.told, self._start)
 
     def compose(self) -> ComposeResult:
@@ -135,6 +137,9 @@ class Stage(App[int], inherit_bindings=False):
         elif isinstance(event, events.Paste):
             if self._prompt is not None:
                 self._prompt.insert(event.text)
+                self.draw()
+            elif self._sheets and isinstance(self._sheets[-1], question.Sheet):
+                self._sheets[-1].pasted(event.text)
                 self.draw()
         else:
             await super().on_event(event)
@@ -246,16 +251,29 @@ class Stage(App[int], inherit_bindings=False):
         self._said = None
         self.draw()
 
-    def _type(self, prompt: Prompt) -> None:
-        self._prompt = prompt
+    def _ask(self, asked: Question, done: Callable[[str | None], object]) -> None:
+        def settled(words: str | None) -> None:
+            done(words)
+            self._touched = words is None  # who answers may well be asked the next thing at once
+
+        self._sheets.append(question.Sheet(asked, settled))
 
     def _hear(self) -> None:
-        """A question opens by itself only while nobody is doing anything; later it is said, and `!` opens it."""
+        """A question opens by itself only while nobody is doing anything; later it is said, and `!` opens it.
+
+        One that is asked no longer goes, whatever was typed: the host has hung up.
+        """
         waiting = self._orders.questions()
+        if self._sheets and isinstance(self._sheets[-1], question.Sheet):
+            if self._sheets[-1].question.id not in [one.id for one in waiting]:
+                self._sheets.pop()
+                self.draw()
+            return
         if not waiting or self._prompt is not None:
             return
         if not self._touched and not self._sheets:
             self._orders.order_answer()
+            self.draw()
         elif self._said is None:
             self.say(f"{waiting[0].host} asks: {shown(waiting[0].words, 200)}   ! answers", Health.WARN)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from msgspec.structs import replace
+from textual.events import Paste
 
 from mailtop.model.errors import ConfigError
 from mailtop.model.question import Kind, Question
@@ -176,7 +177,8 @@ async def test_brackets_mean_nothing_live() -> None:
 async def test_a_question_opens_by_itself_only_while_nobody_does_anything() -> None:
     asked = replace(broken(), questions=(Question("k1", "mail1", Kind.PASSPHRASE, Foreign(b"passphrase of key ann")),))
     async with driven(asked) as mail:
-        await mail.shows("mail1 asks: passphrase of key ann")
+        await mail.shows("mail1 asks for a passphrase")
+        assert "passphrase of key ann" in mail.text
         await mail.press(*"secret")
         assert "••••••" in mail.text
         await mail.press("enter")
@@ -190,6 +192,36 @@ async def test_a_later_question_waits_for_the_operator() -> None:
         await mail.shows("mail2 asks: Code:   ! answers")
         await mail.press("!", *"123456", "enter")
         await mail.until(lambda: ("answer", "k2", "123456") in mail.console.asked)
+
+
+async def test_after_an_answer_the_next_question_opens_at_once_and_a_paste_is_taken() -> None:
+    word = Question("k3", "mail1", Kind.PASSWORD, Foreign(b"ann@mail1: Password"))
+    asked = replace(broken(), questions=(word,))
+    async with driven(asked) as mail:
+        await mail.shows("mail1 asks for a password")
+        mail.app.post_message(Paste("sword\nfish"))
+        await mail.shows("•" * 9)
+        await mail.press("enter")
+        await mail.until(lambda: ("answer", "k3", "swordfish") in mail.console.asked)
+        assert "asks for a password" not in mail.text
+        mail.console.show(questions=(Question("k4", "mail1", Kind.CODE, Foreign(b"Code:"), False),))
+        await mail.shows("mail1 asks for a code")
+        await mail.press(*"12 q")
+        assert "12 q" in mail.text
+
+
+async def test_escape_refuses_and_a_host_that_hangs_up_takes_its_question_along() -> None:
+    first = Question("k5", "mail1", Kind.CODE, Foreign(b"Code:"))
+    async with driven(replace(broken(), questions=(first,))) as mail:
+        await mail.shows("mail1 asks for a code")
+        await mail.press("escape")
+        await mail.until(lambda: ("answer", "k5", None) in mail.console.asked)
+        assert "asks for a code" not in mail.text
+        mail.console.show(questions=(Question("k6", "mail2", Kind.CODE, Foreign(b"Code:")),))
+        await mail.press("!")
+        await mail.shows("mail2 asks for a code")
+        mail.console.show(questions=())
+        await mail.until(lambda: "asks for a code" not in mail.text)
 
 
 async def test_the_end_of_the_engine_is_said() -> None:
