@@ -58,7 +58,7 @@ def test_a_host_with_systemd_tells_units_and_leaves_out_what_is_in_a_container()
 def test_hidden_processes_are_not_taken_for_none() -> None:
     found = read(Answer(b"/proc/90/comm:sh\n   0: 00000000:0019 00000000:0000 0A 0\n"))
 
-    assert (found.whole, found.ports) == (False, {25})
+    assert (found.whole, found.ports) == (False, frozenset({25}))
 
 
 def test_a_name_of_a_stranger_is_made_drawable() -> None:

@@ -10,7 +10,7 @@ from mailtop.model.operation import Fate, Outcome, Receipt
 from mailtop.model.snapshot import Alert, Cause, Health, LogState, ProbeState, TargetState
 from mailtop.model.text import Foreign
 from mailtop.model.topology import Hop, Role
-from mailtop.report import act
+from mailtop.report import act, doctor
 from mailtop.report.snapshot import as_json, as_text
 from tests.engine.test_wire import SNAPSHOT
 
@@ -66,3 +66,15 @@ def test_the_text_form_marks_what_is_not_well() -> None:
     lines = as_text(replace(SNAPSHOT, hops=(replace(hop, rate=replace(hop.rate, stale=True)),)), ())
 
     assert any("? 1/s" in line for line in lines)
+
+
+def test_every_field_of_the_doctors_is_documented() -> None:
+    from tests.report.test_doctor import MAIL2
+
+    document = doctor.as_json((MAIL2,))
+    section = DOCUMENT.read_text("utf-8").split("## `mailtop doctor --json`")[1].split("\n## ")[0]
+
+    undocumented = {
+        key for key in keys(document) | {"rights"} if f"`{key}`" not in section and f"{key}[]" not in section
+    }
+    assert undocumented - {"schema"} == set()

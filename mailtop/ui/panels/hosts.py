@@ -45,7 +45,7 @@ def _figures(host: HostState, scene: Scene, cells: int) -> Line:
     targets = [target for target in scene.snapshot.targets if target.host == host.name and target.name != host.name]
     bad = [target for target in targets if target.health is not Health.OK]
     well = [target for target in targets if target.health is Health.OK]
-    pieces: list[Span] = [*_clock(host, scene), *_named(bad, scene)]
+    pieces: list[Span] = [*_own(host, scene), *_clock(host, scene), *_named(bad, scene)]
     for cell in host.cells:
         pieces += [("  ", "text"), *_cell(cell)]
     if width(pieces) + width(_named(well, scene)) < cells:
@@ -57,6 +57,13 @@ def _figures(host: HostState, scene: Scene, cells: int) -> Line:
             (f" {count(len(well))} {'more' if bad else 'containers'}", "dim"),
         ]
     return tuple(pieces)
+
+
+def _own(host: HostState, scene: Scene) -> Line:
+    """The roles of what runs outside of containers; and that what runs here is shown under another name."""
+    roles = next((target.roles for target in scene.snapshot.targets if target.name == host.name), ())
+    words = [" ".join(roles), host.note]
+    return tuple(piece for word in words if word for piece in (("  ", "text"), (word, "dim")))
 
 
 def _clock(host: HostState, scene: Scene) -> Line:
