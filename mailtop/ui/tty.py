@@ -29,7 +29,7 @@ def watch(end: Callable[[], object], reload: Callable[[], object]) -> Callable[[
     """
     stop = threading.Event()
     fd = sys.__stdin__.fileno() if sys.__stdin__ is not None else -1
-    if fd < 0 or not os.isatty(fd):
+    if fd < 0 or not (os.isatty(fd) or _was_tty(fd)):  # one that is gone by now is watched all the same
         return stop.set
     hangup = threading.Event()
 

@@ -99,3 +99,12 @@ def test_being_terminated_leaves_the_terminal_as_it_was() -> None:
 
     assert terminal.ends(within=10)
     os.close(terminal.fd)
+
+
+def test_a_terminal_that_goes_while_it_starts_ends_it_too() -> None:
+    """Before the screen is drawn nobody looks at the terminal yet, and a dead one is no terminal any more."""
+    terminal = Terminal("nohup")
+    terminal.read(b"\x1b[?1049h")
+    os.close(terminal.fd)
+
+    assert terminal.ends(within=20)
