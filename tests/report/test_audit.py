@@ -18,3 +18,13 @@ def test_a_line_tells_who_did_what_to_how_many_and_what_it_takes_back() -> None:
 
 def test_an_act_of_its_own_takes_nothing_back() -> None:
     assert "takes back" not in told(FACT | {"undoes": ""})
+
+
+def test_an_act_on_a_destination_names_it_before_and_after() -> None:
+    fact = FACT | {"action": "destination.pause", "count": 1, "undoes": "", "fates": {"done": 1}}
+
+    outcome, intent = told(fact | {"outcomes": [["bigmail.test", "done", ""]]}), told(fact | {"domain": "bigmail.test"})
+
+    assert "destination.pause  mail1/postfix  bigmail.test  1 done" in outcome
+    assert "destination.pause  mail1/postfix  bigmail.test" in intent
+    assert "messages" not in outcome + intent
