@@ -282,6 +282,7 @@ def _one_shot(options: Namespace) -> int:
     from importlib import import_module
 
     from mailtop.engine.engine import Engine
+    from mailtop.report.asking import answer_questions
 
     face = import_module(f"mailtop.report.{options.command}")
     setup = _setup(options)
@@ -289,10 +290,13 @@ def _one_shot(options: Namespace) -> int:
     async def run() -> int:
         engine = Engine.of(setup)
         await engine.start()
+        asking = asyncio.create_task(answer_questions(engine, sys.stderr))
         try:
             status: int = await face.run(engine, options, sys.stdout, sys.stderr)
             return status
         finally:
+            asking.cancel()
+            await asyncio.gather(asking, return_exceptions=True)
             await engine.close()
 
     return asyncio.run(run())

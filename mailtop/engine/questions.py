@@ -87,11 +87,12 @@ class Questions:
         what = shown(words, 120)
         if one.answer is not None:
             return one.answer
+        remedy = f"ssh-add {about}, or: r asks again" if kind is Kind.PASSPHRASE else "r asks again"
         if one.settled.is_set():
-            raise Unanswered(host, f"asked for {what}: not answered", "r asks again")
+            raise Unanswered(host, f"asked for {what}: not answered", remedy)
         took = f"{deadline.took():.0f} s"
         why = "the host hung up" if deadline.left() else "it was given up"
-        raise Unanswered(host, f"asked for {what}: no answer within {took}, {why}", "r asks again")
+        raise Unanswered(host, f"asked for {what}: no answer within {took}, {why}", remedy)
 
     def recall(self, kind: Kind, about: str) -> str | None:
         """See `Asker.recall`."""

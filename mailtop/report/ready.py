@@ -22,9 +22,11 @@ async def first_reading(console: Console, *, listing: bool = False, within: floa
     newest: Snapshot | None = None
     asked: set[str] = set()
     try:
-        async with asyncio.timeout(within):
+        async with asyncio.timeout(within) as limit:
             async for snapshot in console.snapshots():
                 newest = snapshot
+                if snapshot.questions:  # the time that a person takes is not the hosts'
+                    limit.reschedule(asyncio.get_running_loop().time() + within)
                 if not _complete(snapshot):
                     continue
                 for queue in snapshot.queues if listing else ():
