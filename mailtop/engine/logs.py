@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from mailtop.engine.clock import Clock
-from mailtop.engine.follow import Follower
+from mailtop.engine.follow import GATHER, Follower
 from mailtop.engine.link import Link
 from mailtop.ledger.log_ring import LogRing
 from mailtop.model.ask import Chunk, Follow
@@ -35,7 +35,8 @@ class Logs:
         """What follows a log that is only kept."""
         since = 1 if self._driven else max(1, int(self._clock.now()) - self._lately)
         follow = Follow("docker", since=since, timed=True)
-        return Follower(target, follow, link, self._clock, lambda _: None, self._take)
+        gather = 0.0 if self._driven else GATHER
+        return Follower(target, follow, link, self._clock, lambda _: None, self._take, gather)
 
     def keep(self, target: Target, chunk: Chunk, ahead: float = 0.0) -> None:
         """Keep lines. `ahead`: how many seconds the host's clock is ahead of ours, where that is known."""
