@@ -119,7 +119,7 @@ def instances(default: Target) -> Asking[dict[Target, bytes]]:
 
     Source: postmulti(1).
     """
-    answer = yield Command(("postmulti", "-l"))
+    answer = yield Command(("postmulti", "-l"), lasts=60.0)
     rows = filter(None, map(_INSTANCE.fullmatch, answer.stdout.splitlines()))
     named = {row[2].decode("utf-8", "surrogateescape"): row[1] for row in rows if row[1] != b"-"}
     return {Target(default.host, default.container, (Role.MTA,), folder): name for folder, name in named.items()}

@@ -12,6 +12,7 @@ from typing import Any, cast
 from msgspec.structs import replace
 
 from mailtop.engine.clock import Clock, within
+from mailtop.engine.lasting import Lasting
 from mailtop.model.ask import Answer, Asking, Command, Engine, Put, Sink, Source, Yields
 from mailtop.model.errors import AskFailed, LinkLost, MailtopError, TimedOut, Unanswered, Unreachable
 from mailtop.model.snapshot import HostState
@@ -73,6 +74,7 @@ class Link:
         self._up = asyncio.Event()
         self._down = asyncio.Event()
         self._deadlines = 0
+        self._lasting = Lasting()
         self._state = HostState(host, LinkState.CONNECTING, clock.now())
 
     @property
@@ -139,6 +141,7 @@ class Link:
             raise Unreachable(self.host, late if isinstance(error, TimeoutError) else str(error)) from error
         source = made[0]
         self._source, self._deadlines = source, 0
+        self._lasting.clear()
         self.generation += 1
         self._down.clear()
         self._say(LinkState.UP)
@@ -178,6 +181,9 @@ class Link:
     async def ask(self, container: str, ask: Command | Put | Engine, by: str) -> Answer:
         """Ask, within the ask's deadline and a little; raises AskFailed."""
         source = self.source
+        held = self._lasting.answer(container, ask, self._clock.monotonic())
+        if held is not None:
+            return held
         sink = _Sink(ask.sink) if isinstance(ask, Command) and ask.sink is not None else None
         if sink is not None and isinstance(ask, Command):
             ask = replace(ask, sink=sink)
@@ -197,10 +203,14 @@ class Link:
             raise
         except OSError as error:
             raise LinkLost(self._where(container), error.strerror or str(error)) from error
+        except AskFailed:
+            self._lasting.forget(container)
+            raise
         finally:
             if sink is not None:
                 sink.shut = True
         self._deadlines = 0
+        self._lasting.take(container, ask, answer, self._clock.monotonic())
         return answer
 
     def _where(self, container: str) -> str:

@@ -27,6 +27,7 @@ class Command(Struct, frozen=True, tag=True):
     `limit` in bytes: what is longer is cut, and `Answer.cut` says so.
     `sink` is given a large answer's stdout as it comes, so that nobody holds it whole; `Answer.stdout` is empty then.
     How it ended is in the Answer: what a sink was given proves nothing before that is here.
+    `lasts`: seconds for which an answer holds: asked again meanwhile, on one connection, nobody is asked.
     """
 
     argv: tuple[str, ...]
@@ -35,6 +36,7 @@ class Command(Struct, frozen=True, tag=True):
     large: bool = False
     limit: int = 4 << 20
     sink: Sink | None = None
+    lasts: float = 0.0
 
 
 class Put(Struct, frozen=True, tag=True):

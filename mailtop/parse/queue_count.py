@@ -39,6 +39,11 @@ class Counted(NamedTuple):
     oldest: float | None = None
 
 
+def spool(config: tuple[str, ...]) -> Command:
+    """Return what asks where the queue is. Half of all asks would be this one: so it is believed for a while."""
+    return Command(("postconf", *config, "-h", "queue_directory"), lasts=60.0)
+
+
 def spool_of(answer: Answer) -> str:
     """Return the path that `postconf -h queue_directory` printed; raises ParseError for what is none."""
     path = answer.ok("postconf").decode("utf-8", "surrogateescape").strip()

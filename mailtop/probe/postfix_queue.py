@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from mailtop.model.ask import Asking, Command
+from mailtop.model.ask import Asking
 from mailtop.model.mail import Queue
 from mailtop.model.topology import Role, Target
 from mailtop.parse import queue_count
@@ -15,8 +15,8 @@ QUEUES = (Queue.MAILDROP, Queue.INCOMING, Queue.ACTIVE, Queue.CORRUPT)
 
 
 def run(target: Target) -> Asking[Iterable[Found]]:
-    """Ask where the queue is (it may be moved at any reload), and count."""
-    spool = queue_count.spool_of((yield Command(("postconf", *target.config, "-h", "queue_directory"))))
+    """Ask where the queue is (it may be moved at a reload, once in years), and count."""
+    spool = queue_count.spool_of((yield queue_count.spool(target.config)))
     answer = yield queue_count.command(spool, QUEUES)
     return tuple(queue_count.samples(answer, QUEUES))
 

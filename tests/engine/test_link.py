@@ -221,3 +221,30 @@ async def test_without_an_answer_nobody_is_asked_again_until_somebody_wants_it(w
     keeping.cancel()
     await asyncio.gather(keeping, return_exceptions=True)
     await link.close()
+
+
+async def test_an_answer_that_lasts_is_asked_for_once_and_anew_after_a_failure_or_on_another_connection(
+    wire: Wire, link: Link
+) -> None:
+    asked: list[int] = []
+
+    def reply() -> Answer:
+        asked.append(len(asked))
+        return Answer(b"%d" % len(asked))
+
+    wire.reply = reply
+    where, other = Command(("postconf", "-h", "queue_directory"), lasts=60.0), Command(("find", "/var/spool"))
+    await link.wait_up()
+    assert [(await link.ask(on, where, "queue")).stdout for on in ("a", "a", "b", "a")] == [b"1", b"1", b"2", b"1"]
+
+    await link.ask("b", other, "queue")
+    assert (await link.ask("a", where, "queue")).stdout == b"1"
+    wire.reply = lambda: Answer(b"", exit=1)
+    await link.ask("a", other, "queue")
+    wire.reply = reply
+    assert (await link.ask("a", where, "queue")).stdout == b"4"
+
+    generation = link.generation
+    wire.close()
+    await until(lambda: link.generation > generation and link.up)
+    assert (await link.ask("a", where, "queue")).stdout == b"5"
