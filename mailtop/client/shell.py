@@ -43,6 +43,11 @@ _ENDED = (124, 137, 143)  # what `timeout` says of a program that it ended: GNU'
 _SIP, _BREATH = 4 << 10, 0.005  # after so few octets, a breath: to wake for each echo costs more than the answer
 _PIECE = 32 << 10  # bytes of stdin at a time; every pipe and window takes that many at once when it is empty
 
+# A channel that is closed ends its programs' stdin, and over Docker nothing else: so whoever has had enough of a long
+# answer is noticed there. The program runs beside one that waits for that end, and one of them ends the other.
+_WATCHED = b"""{ %s <&4 & c=$!; (read x <&3; kill $c) 2>/dev/null & w=$!; wait $c; s=$?; \
+{ kill $w; wait $w; } 2>/dev/null; (exit $s); } 4<&0"""
+
 _PRELUDE = b"""PATH=${PATH:+$PATH:}/usr/local/sbin:/usr/sbin:/sbin:/usr/local/bin:/usr/bin:/bin; LC_ALL=C; TZ=UTC; \
 export PATH LC_ALL TZ; if timeout -k 1 1 true; then end='timeout -k 1'; elif timeout 1 true; then end=timeout; \
 else end=; fi </dev/null >/dev/null 2>&1; """
@@ -263,7 +268,11 @@ def _program(ask: Command | Put) -> bytes:
     words = [b"exec %s %s" % (end, quoted(argv)) for argv in stages]
     if isinstance(ask, Command):
         words[0] += b" </dev/null"
-    return b" | ".join(b"(%s)" % word for word in words)
+    programs = [b"(%s)" % word for word in words]
+    if isinstance(ask, Command) and ask.sink is not None:
+        programs[-1] = _WATCHED % programs[-1]
+        return b"{ %s; } 3<&0" % b" | ".join(programs)
+    return b" | ".join(programs)
 
 
 def _in_time(answer: Answer, ask: Command | Put) -> Answer:

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from mailtop.client.shell import LOGIN, MOTD, Lanes, Shell, quoted, run_once
 from mailtop.model.ask import Command, Put
@@ -355,7 +356,49 @@ def test_a_sink_that_has_had_enough_ends_the_program(local: Local) -> None:
     with pytest.raises(LinkLost):
         run_once(local.open, Command(("yes", FOREVER), large=True, sink=take))
 
-    wait_for(lambda: not running(f"yes {FOREVER}"))
+    wait_for(lambda: not running(f"yes\0{FOREVER}"))
+
+
+class OnlyInputEnds:
+    """A channel whose end the programs hear of by the end of their stdin alone, as over Docker."""
+
+    def __init__(self, channel: Channel) -> None:
+        self._channel = channel
+        self.send, self.read = channel.send, channel.read
+        self.end_of_input, self.exit_status = channel.end_of_input, channel.exit_status
+
+    def close(self) -> None:
+        self._channel.end_of_input()
+
+
+@pytest.fixture(params=SHELLS)
+def start(request: pytest.FixtureRequest) -> str:
+    word = {"sh": "sh", "dash": "dash", "busybox": "busybox"}.get(request.param, "bash")
+    if not shutil.which(word):
+        pytest.skip(f"no {word} here")
+    return SHELLS[request.param] if request.param != "bash as sh" else "exec bash -c 'exec -a sh bash'"
+
+
+def test_a_silent_program_is_ended_by_the_end_of_its_input(local: Local, start: str) -> None:
+    def take(octets: bytes) -> None:
+        raise LinkLost("answer", "nobody waits for it any more")
+
+    silent = sh(f"head -c 100 /dev/zero; exec sleep {FOREVER}", large=True, sink=take, timeout=60.0)
+    with pytest.raises(LinkLost):
+        run_once(lambda _: OnlyInputEnds(local.open(start)), silent)
+
+    wait_for(lambda: not running(f"sleep\0{FOREVER}"))
+
+
+@pytest.mark.parametrize("pipe", [(), (("sh", "-c", "cat; echo err >&2; exit 7"),)])
+def test_a_program_that_ends_by_itself_is_heard_as_any_other(
+    local: Local, start: str, pipe: tuple[tuple[str, ...], ...]
+) -> None:
+    pieces: list[bytes] = []
+    asked = sh("echo out; echo err >&2; exit 7", large=True, sink=pieces.append)
+    answer = run_once(lambda _: local.open(start), replace(asked, pipe=pipe))
+
+    assert (b"".join(pieces), answer.exit, set(answer.stderr.split())) == (b"out\n", 7, {b"err"})
 
 
 def test_quoting_has_one_shape() -> None:
