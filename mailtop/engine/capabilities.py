@@ -24,6 +24,7 @@ from mailtop.parse.sudo_list import Allowed
 from mailtop.probe import probes
 
 NAME = "rights"
+SEE_DOCTOR = "mailtop doctor shows the line"
 
 # `command -v` is the shell's own word, and the one that is everywhere. A line is `WHAT VALUE`, with tabs between.
 _SCRIPT = r"""printf 'uid\t%s\nuser\t%s\ngroups\t%s\n' "$(id -u)" "$(id -un 2>/dev/null)" "$(id -Gn 2>/dev/null)"
@@ -73,9 +74,7 @@ class Capabilities(Struct, frozen=True):
         if socket is not None and not socket.usable:
             raise Denied(needs.socket, "permission denied", f"add {self.user} to group {socket.group or 'of it'}")
         if needs.root and not self.root and not self._may(needs.sudo):
-            raise Denied(
-                needs.sudo or "root", f"only root may, and {self.user} may not by sudo", "mailtop doctor shows the line"
-            )
+            raise Denied(needs.sudo or "root", f"only root may, and {self.user} may not by sudo", SEE_DOCTOR)
 
     def _may(self, program: str) -> bool:
         path = self.programs.get(program, "")

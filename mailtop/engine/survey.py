@@ -14,7 +14,7 @@ import msgspec
 
 from mailtop.action import ACTIONS, DESTINATION_ACTS, Action, DestinationAct
 from mailtop.config import HostSettings
-from mailtop.engine.capabilities import UNKNOWN, Capabilities
+from mailtop.engine.capabilities import SEE_DOCTOR, UNKNOWN, Capabilities
 from mailtop.engine.collector import Collector
 from mailtop.engine.link import Link, drive
 from mailtop.engine.watch import Watch
@@ -138,7 +138,7 @@ def _docker(watch: Watch, own: Capabilities, settings: HostSettings) -> Right | 
 
 async def _read(collector: Collector, may: Capabilities, link: Link) -> Right:
     probe, state = collector.probe, collector.state
-    note = state.note
+    note = state.note.removesuffix(f"; {SEE_DOCTOR}")
     if state.health is Health.OK and _by_sudo(probe.needs, may, collector.target):
         note = "by sudo"
     line = ""
@@ -174,20 +174,23 @@ def _act(act: Action | DestinationAct, target: Target, may: Capabilities) -> Rig
         may.check(act.needs)
     except Missing as error:
         return Right(act.key, Health.UNKNOWN, str(error), act=True)
-    except Denied as error:
-        return Right(act.key, Health.DENIED, error.reason, _sudoers(may, _sent(act, target, may)), act=True)
+    except Denied:
+        pass  # what may be sent says more
+    if may.root:
+        return Right(act.key, Health.OK, act=True)
     commands = _sent(act, target, may)
-    if may.root or all(may.sudoes(argv) for argv in commands):
-        return Right(act.key, Health.OK, "" if may.root else "by sudo", act=True)
-    return Right(act.key, Health.DENIED, f"not by {may.user}", _sudoers(may, commands), act=True)
+    if commands and all(map(may.sudoes, commands)):
+        return Right(act.key, Health.OK, "by sudo", act=True)
+    why = f"not by {may.user}" if commands else "it writes Postfix's configuration: only by a login as root"
+    return Right(act.key, Health.DENIED, why, _sudoers(may, commands), act=True)
 
 
 def _sent(act: Action | DestinationAct, target: Target, may: Capabilities) -> list[tuple[str, ...]]:
-    """What an act sends: an act on messages its one program; one on a destination whatever its plan says."""
-    if isinstance(act, Action):
-        argv = act.argv(Identity("", instance=target.instance))
-        return [(may.programs.get(argv[0], argv[0]), *argv[1:])]
-    return [(may.programs.get(program, program),) for program in act.needs.binary]
+    """What an act may send by sudo: its one program; none for one that writes files."""
+    if not isinstance(act, Action):
+        return []
+    argv = act.argv(Identity("", instance=target.instance))
+    return [(may.programs.get(argv[0], argv[0]), *argv[1:])]
 
 
 def _sudoers(may: Capabilities, commands: Iterable[tuple[str, ...]]) -> str:
