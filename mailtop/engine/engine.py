@@ -290,7 +290,7 @@ class Engine:
         unknown = {mta.target.name: why for mta in books if (why := self._watching.unknown(mta))}
         empty = Page(
             ask,
-            self._watching.version,
+            self._watching.versions.get(ask.kind, 0),
             0,
             min((mta.known()[1] for mta in books), default=0.0),
             _rests(books),

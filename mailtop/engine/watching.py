@@ -39,6 +39,7 @@ from mailtop.probe.postfix_listing import PROBE as LISTING
 OLD_ANSWER = 10.0  # seconds; a recording that is played fast answers with what was true so long ago
 
 MEASURED = 10.0  # seconds between two entries of figures that rest
+MOVED = 2.0  # the same of figures that move: growth is spread over the steps that it took, so none is lost
 
 Probes = Mapping[str, ProbeState]
 
@@ -76,6 +77,8 @@ class Watching:
         self._host_samples: dict[str, dict[str, tuple[Sample, ...]]] = {}
         self._measured: dict[str, tuple[int, float]] = {}
         self._firing_since: dict[tuple[str, str], float] = {}
+        self._causes: tuple[object, ...] = ()
+        self._causes_version = 0
         self._writers: dict[str, tuple[bytes, frozenset[bytes]]] = {}  # who writes into a Postfix's log
         self._identities: dict[tuple[str, str], str] = {}  # (machine or engine, host) → its identity
 
@@ -112,9 +115,10 @@ class Watching:
         return sorted(there, key=lambda mta: (order.index(mta.target.host), mta.target.name))
 
     @property
-    def version(self) -> int:
-        """Grows whenever a queue or a book has changed."""
-        return sum(mta.version for mta in self._mtas.values())
+    def versions(self) -> dict[str, int]:
+        """Of each kind of page, a number that grows when its content has changed."""
+        queues = sum(mta.version for mta in self._mtas.values())
+        return {"causes": self._causes_version, "shape": queues, "messages": queues, "logs": self.logs.version}
 
     # what comes in
 
@@ -237,7 +241,7 @@ class Watching:
     def _measure(self, mta: Mta, now: float) -> None:
         """Enter a book's figures into the series when they have moved, and now and then though they have not."""
         version, at = self._measured.get(mta.target.name, (-1, 0.0))
-        if version != mta.version or not 0.0 <= now - at < MEASURED:
+        if not 0.0 <= now - at < (MEASURED if version == mta.version else MOVED):
             self.store.put(mta.target.name, counts(mta.book, mta.theirs(now)), now)
             self._measured[mta.target.name] = mta.version, now
 
@@ -259,13 +263,14 @@ class Watching:
         probes_of: dict[str, dict[str, ProbeState]] = {}
         for state in states:
             probes_of.setdefault(state.target, {})[state.probe] = state
-        mtas, version = self.mtas, self.version
+        mtas = self.mtas
         hosts = tuple(self._host(watch, probes_of.get(name, {}), now) for name, watch in self.watches.items())
         targets = tuple(state for watch in self.watches.values() for state in watch.seen)
         lost = {mta.target.name: self._lost(mta.target.host) for mta in mtas}
         seen = [(mta, mta.target.name, probes_of.get(mta.target.name, {})) for mta in mtas]
         flows = [mta.flow(logs.get(name), asked, now, lost[name]) for mta, name, asked in seen]
         hops = hop_states([*flows, *self._unread()], now, tuple(self.watches))
+        self._weigh(mtas, now)
         changed = tuple(one for mta in mtas for one in mta.standings)
         alerts = firing(hosts, targets, tuple(logs.values()), hops, self._firing_since, now, changed)
         self._firing_since = {(alert.rule, alert.target): alert.since for alert in alerts}
@@ -282,8 +287,15 @@ class Watching:
             queues=tuple(mta.state(asked, now, self._listing(mta, now), lost[name]) for mta, name, asked in seen),
             alerts=alerts,
             destinations=changed,
-            versions={"causes": version, "shape": version, "messages": version, "logs": self.logs.version},
+            versions=self.versions,
         )
+
+    def _weigh(self, mtas: Iterable[Mta], now: float) -> None:
+        """Have the causes changed, or what is known of them? Lines of the log, and listings, mostly change neither."""
+        causes = tuple((mta.causes(now), mta.known()[0], self.unknown(mta)) for mta in mtas)
+        if causes != self._causes:
+            self._causes = causes
+            self._causes_version += 1
 
     def _unread(self) -> list[Flow]:
         """The flows of hosts of which nobody knows yet whether mail goes through them: sums lack them."""

@@ -388,6 +388,21 @@ async def test_a_preview_that_was_left_open_is_too_old_to_be_approved(
     assert (await engine.approve(Approval(fresh.plan, "ann"))).ok
 
 
+async def test_a_page_of_causes_is_new_only_where_the_causes_are(engine: Engine, host: MailHost) -> None:
+    before = await until(engine, lambda snapshot: bool(snapshot.queues[0].listed))
+    at = SystemClock().now()
+    host.say(f"{_stamp(at)} mail1 postfix/smtpd[7]: connect from unknown[192.0.2.1]", stamp=at)
+
+    after = await until(engine, lambda s: s.versions["messages"] > before.versions["messages"])
+    assert after.versions["causes"] == before.versions["causes"]
+    assert (await engine.page(PageAsk("causes"))).version == before.versions["causes"]
+
+    host.messages["4jYVfP5TPXzDGrH"] = Message(reason="connect to mx.bank.test[192.0.2.7]:25: Connection timed out")
+    await engine.refresh(what="listing")
+    await until(engine, lambda s: s.versions["causes"] > before.versions["causes"])
+    assert (await engine.page(PageAsk("causes"))).total == 2
+
+
 async def test_nothing_done_is_never_called_well(engine: Engine, host: MailHost) -> None:
     for message in host.messages.values():
         message.queue = "hold"
