@@ -6,7 +6,8 @@
 | Command                | a kept shell, of the host or in the container, in two lanes             |
 | Command, large; a Put  | a shell of its own                                                      |
 | container without sh   | one exec each                                                           |
-| Follow                 | the container's log, over a socket of its own                           |
+| Follow                 | the container's log over a socket of its own; files and the journal are |
+|                        | asked for again and again, as Commands                                  |
 
 On a host at most six session channels are open: two lanes, three large answers, one Put; fewer where sshd opens fewer.
 """
@@ -16,12 +17,16 @@ from __future__ import annotations
 import socket
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from threading import BoundedSemaphore, Lock, Thread
+from functools import partial
+from threading import BoundedSemaphore, Event, Lock, Thread
 
 from msgspec.structs import replace
 
 from mailtop.client.dial_stdio import COMMAND, DialStdio
 from mailtop.client.docker import Docker
+from mailtop.client.file_shell import ShellFiles
+from mailtop.client.journal import Journal
+from mailtop.client.log_file import LogFile
 from mailtop.client.sessions import Sessions
 from mailtop.client.shell import LOGIN, Lanes, run_once
 from mailtop.model.ask import Answer, Chunk, Command, Engine, Follow, Put, handed
@@ -53,6 +58,7 @@ class LiveHost:
         self._forwards = True
         self._sessions = Sessions(transport.open, self._spare)
         self._closed = False
+        self._ended = Event()
 
     def connect(self) -> None:
         """Connect, and try the Engine; one that fails is no reason not to watch the host itself."""
@@ -80,10 +86,23 @@ class LiveHost:
             return self._without_shell(container, ask)
 
     def follow(self, container: str, follow: Follow) -> Iterator[Chunk]:
-        """Follow a container's log; see `Docker.logs`."""
-        if follow.source != "docker" or not container:
-            raise Missing(self.name, f"{follow.source}: only logs that Docker keeps are followed")
-        return self._engine_of_host().logs(container, follow.since, follow.resume, timed=follow.timed)
+        """Follow a log: a container's own by its Engine, a file or the journal by asking the shell again and again."""
+        kind, _, rest = follow.source.partition(":")
+        thing = f"{self.name}/{container}" if container else self.name
+        if kind == "docker" and (container or self._docker is None):
+            return self._engine_of_host().logs(container, follow.since, follow.resume, timed=follow.timed)
+        ask = partial(self.ask, container, by="log")
+        if kind.startswith("/"):
+            files = ShellFiles(ask, thing)
+            following = LogFile(files, follow.source, f"{thing}: {follow.source}", self._wait)
+            return following.follow(follow.since, follow.resume)
+        if kind == "journald":
+            return Journal(ask, rest, f"{thing}: journal", self._wait).follow(follow.since, follow.resume)
+        raise Missing(thing, f"{follow.source!r} is no log that can be followed")
+
+    def _wait(self, seconds: float) -> bool:
+        """Wait so long; False as soon as the connection is ended."""
+        return not self._ended.wait(seconds)
 
     def alive(self) -> bool:
         """Is the connection up, as far as we know without asking?"""
@@ -91,6 +110,7 @@ class LiveHost:
 
     def close(self) -> None:
         """End the connection and all that waits on it, from any thread."""
+        self._ended.set()
         with self._lock:
             self._closed = True
             lanes = tuple(self._lanes.values())

@@ -71,6 +71,9 @@ def _logs(logs: Iterable[LogState], now: float) -> Iterable[Alert]:
         elif log.gap and now - log.gap_at < GAP_TOLD:
             why = f"{log.target}: {log.gap:.0f} s of its log are gone"
             yield Alert("LogNotRead", log.target, Health.WARN, log.gap_at, why)
+        elif log.lost and now - log.gap_at < GAP_TOLD:
+            why = f"{log.target}: {log.lost:,} lines of its log were not kept there"
+            yield Alert("LogNotRead", log.target, Health.WARN, log.gap_at, why)
 
 
 def _destinations(destinations: Iterable[Standing], now: float) -> Iterable[Alert]:

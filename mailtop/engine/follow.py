@@ -11,8 +11,8 @@ from typing import Generic, TypeVar
 from msgspec.structs import replace
 
 from mailtop.engine.clock import Clock
-from mailtop.engine.link import Backoff, Link
-from mailtop.model.ask import Chunk, Follow, Source
+from mailtop.engine.link import Backoff, Link, drive
+from mailtop.model.ask import Asking, Chunk, Follow, Source
 from mailtop.model.errors import Denied, MailtopError, Missing
 from mailtop.model.snapshot import Health, LogState
 from mailtop.model.topology import Target
@@ -40,8 +40,11 @@ class Follower(Generic[Batch]):
         parse: Callable[[Chunk], Batch],
         deliver: Callable[[Target, Batch, Chunk], None],
         gather: float = GATHER,
+        choose: Callable[[], Asking[str]] | None = None,
     ) -> None:
-        """`gather`: seconds of log that go into the book together."""
+        """`gather`: seconds of log that go into the book together. `choose`: finds out the log's place, where `follow`
+        has none, and again when there is no log any more where it was.
+        """
         self.target = target
         self.state = LogState(target.name, follow.source, Health.UNKNOWN, note=NOT_READ)
         self._follow = follow
@@ -50,9 +53,12 @@ class Follower(Generic[Batch]):
         self._parse = parse
         self._deliver = deliver
         self._gather = gather
+        self._choose = choose
+        self._astray = choose is not None and not follow.source
         self._lines = 0
         self._unreadable = 0
         self._gap = self._gap_at = 0.0
+        self._lost = 0
         self._fault = ""
         self._cancelled = threading.Event()
 
@@ -66,15 +72,29 @@ class Follower(Generic[Batch]):
                 before = self._lines
                 self.say(Health.UNKNOWN, CONNECTING)
                 try:
+                    if self._astray:
+                        await self._find()
                     await self._read(self._link.source, cancelled)
                     self.say(Health.UNKNOWN, "the log ended: its daemon stopped")
                 except MailtopError as error:
                     self.say(Health.DENIED if isinstance(error, Denied) else Health.UNKNOWN, str(error))
+                    self._astray = self._choose is not None and isinstance(error, Denied | Missing)
                 if self._lines > before:
                     backoff.reset()
                 await self._clock.sleep(backoff.next())
         finally:
             cancelled.set()
+
+    async def _find(self) -> None:
+        """Find out where the log is; one that is kept elsewhere by now goes on behind its last line."""
+        if self._choose is None:
+            return
+        source = await drive(self._choose(), self._link, self.target.container, "log")
+        self._astray = False
+        if source != self._follow.source:
+            since = int(self.state.last_at) + 1 if self._follow.resume and self.state.last_at else self._follow.since
+            self._follow = replace(self._follow, source=source, resume="", since=since)
+            self.state = replace(self.state, source=source)
 
     async def _read(self, source: Source, cancelled: threading.Event) -> None:
         """Return when the source ends; raises what the source raised."""
@@ -140,7 +160,8 @@ class Follower(Generic[Batch]):
             return []
         lines, gap = b"".join(chunk.lines for chunk in chunks), sum(chunk.gap for chunk in chunks)
         times = b"".join(chunk.times for chunk in chunks)
-        together = Chunk(lines, chunks[-1].resume, chunks[-1].stamp, gap, times)
+        lost = sum(chunk.lost for chunk in chunks)
+        together = Chunk(lines, chunks[-1].resume, chunks[-1].stamp, gap, times, lost)
         batch = self._parsed(together)
         if isinstance(batch, Exception) and len(chunks) > 1:
             return [(self._parsed(chunk), chunk) for chunk in chunks]
@@ -161,7 +182,8 @@ class Follower(Generic[Batch]):
         self._follow = replace(self._follow, resume=chunk.resume)
         self._lines += lines
         self._gap += chunk.gap
-        if chunk.gap:
+        self._lost += chunk.lost
+        if chunk.gap or chunk.lost:
             self._gap_at = self._clock.now()
         try:
             if isinstance(batch, Exception):
@@ -195,6 +217,7 @@ class Follower(Generic[Batch]):
             last_at or state.last_at,
             note,
             self._gap_at,
+            self._lost,
         )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable, Container, Iterable, Mapping
+from functools import partial
 from typing import Any
 
 from msgspec.structs import replace
@@ -17,6 +18,7 @@ from mailtop.engine.budget import affordable
 from mailtop.engine.clock import Clock
 from mailtop.engine.follow import GATHER, Follower
 from mailtop.engine.link import Link
+from mailtop.engine.log_source import log_source
 from mailtop.engine.logs import Logs
 from mailtop.engine.mta import READING_BACK, Mta
 from mailtop.engine.skew import HostClock
@@ -30,6 +32,7 @@ from mailtop.model.sample import Sample
 from mailtop.model.snapshot import Health, HostState, LogState, ProbeState, Snapshot
 from mailtop.model.topology import Role, Target
 from mailtop.parse.batch import Batch
+from mailtop.parse.log_times import zone_of_lines
 from mailtop.parse.postfix_log import PostfixLog
 from mailtop.parse.stamp import Stamps
 from mailtop.probe import Found, Probe, probes
@@ -173,11 +176,16 @@ class Watching:
 
         def parse(chunk: Chunk) -> Batch:
             parser.stamps.reference = chunk.stamp or now  # a year that turns while we watch
+            if chunk.stamp:
+                parser.stamps.be_in(zone_of_lines(chunk.lines, chunk.stamp))
             return parser.read(chunk.lines)
 
         since = 0 if self._driven else int(now) - self._settings.history
         gather = 0.0 if self._driven else GATHER
-        return Follower(target, Follow("docker", since=max(1, since)), link, self._clock, parse, self._take_log, gather)
+        given = [service.log for service in self._settings.services.values() if service.target == target.name]
+        source = next(filter(None, given), "docker" if self._driven else "")
+        follow, choose = Follow(source, since=max(1, since)), None if source else partial(log_source, target)
+        return Follower(target, follow, link, self._clock, parse, self._take_log, gather, choose)
 
     def _take_log(self, target: Target, batch: Batch, chunk: Chunk) -> None:
         mta = self._mtas[target.name]

@@ -61,7 +61,7 @@ class Engine(Struct, frozen=True, tag=True):
 class Follow(Struct, frozen=True, tag=True):
     """Follow a log from a resume point (opaque to all but the client that made it; empty: from `since` on).
 
-    `source` is `docker` for a container's own log, or a file's path (later: `journald`).
+    `source` is `docker` for a container's own log, a file's path, or `journald:SELECTOR` (see `parse.journal`).
     `since`: seconds since the epoch; 0 = only new lines. `timed`: wanted is each line's time as the carrier tells it,
     for logs whose lines need not say it themselves.
     """
@@ -134,7 +134,7 @@ class Chunk(Struct, frozen=True):
 
     `resume` is the point behind the last line. `gap` counts seconds that the source no longer had, 0.0 where none.
     `stamp`: the carrier's time of the last line, seconds since the epoch. `times`: each line's, as doubles, where that
-    was wanted and the carrier tells it.
+    was wanted and the carrier tells it. `lost`: lines that the source says it did not keep.
     """
 
     lines: bytes
@@ -142,6 +142,7 @@ class Chunk(Struct, frozen=True):
     stamp: float
     gap: float = 0.0
     times: bytes = b""
+    lost: int = 0
 
 
 class Source(Protocol):

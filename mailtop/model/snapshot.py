@@ -140,7 +140,7 @@ class HopState(Struct, frozen=True):
 class LogState(Struct, frozen=True):
     """One followed log. `unreadable` lines are counted, never hidden; `gap` in seconds that no source had any more.
 
-    `gap_at`: when the last gap was found, 0.0 = there is none.
+    `gap_at`: when the last gap was found, 0.0 = there is none. `lost`: lines that the source says it did not keep.
     """
 
     target: str
@@ -152,6 +152,7 @@ class LogState(Struct, frozen=True):
     last_at: float = 0.0
     note: str = ""
     gap_at: float = 0.0
+    lost: int = 0
 
 
 class QueueState(Struct, frozen=True):

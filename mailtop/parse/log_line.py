@@ -5,7 +5,7 @@ The shapes, as the services of the platform write them (see tests/parse/test_log
 | shape                                         | who                                                        |
 |-----------------------------------------------|------------------------------------------------------------|
 | `2026-11-24T07:28:57.014+00:00 host tag[1]: ` | rsyslog and journald in RFC 3339, Postfix's own, Piler     |
-| `Nov 24 07:28:57 host tag[1]: `               | RFC 3164                                                   |
+| `Nov 24 07:28:57 host tag[1]: `               | RFC 3164; BusyBox puts `mail.info ` before the tag          |
 | `Nov 24 07:28:57 lmtp(304): Info: `           | Dovecot in a container; spamd (`[10] info: spamd: `)        |
 | `2026-11-24  7:18:51 0 [Note] `               | MariaDB                                                    |
 | `[Tue Nov 24 07:18:51.698 2026] [7] `         | Manticore and Sphinx; `-> ` or `: `, no brackets: ClamAV, keepalived |
@@ -41,7 +41,7 @@ _STAMP = re.compile(
     rb"|(?P<slashes>\d{4}/\d\d/\d\d \d\d:\d\d:\d\d) "
 )
 _PRIORITY = re.compile(rb"<(\d{1,3})>")
-_TAG = re.compile(rb"(?:[^\s\[\]:()]{1,255} )?([A-Za-z][\w./-]{0,60})(?:\[\d+\])?: ")
+_TAG = re.compile(rb"(?:[^\s\[\]:()]{1,255} )?(?:[a-z0-9]{3,8}\.[a-z]{3,7} )?([A-Za-z][\w./-]{0,60})(?:\[\d+\])?: ")
 _DOVECOT = re.compile(
     rb"([a-z][a-z-]*)(?:\([^)]{0,200}\))?(?:<\d*>)?(?:<[^>]{0,40}>)?: (?=(?:Info|Debug|Warning|Error|Fatal|Panic): )"
 )

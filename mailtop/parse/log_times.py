@@ -28,6 +28,11 @@ def zone_of(stamp: bytes, at: float) -> timezone | None:
     return timezone(timedelta(seconds=ahead)) if abs(ahead) <= FARTHEST else None
 
 
+def zone_of_lines(lines: bytes, at: float) -> timezone | None:
+    """The zone of the stamps of lines of which the last was written at `at`; None where they have their own."""
+    return zone_of(_last_stamp(lines), at)
+
+
 class LogTimes:
     """Times of one file's lines, as seconds since the epoch; 0.0 where no line has a stamp."""
 

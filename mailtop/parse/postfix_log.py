@@ -7,6 +7,7 @@ No container is kept per line: the collector of cycles would walk through them a
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from operator import itemgetter
 from typing import TypeVar, cast
@@ -27,6 +28,7 @@ _MASTER = (
 )
 _TLS = frozenset((b"Anonymous", b"Untrusted", b"Trusted T", b"Verified "))  # … TLS connection established from
 _POSTSCREEN = frozenset((b"NOQUEUE:", b"warning:"))
+_LEVEL = re.compile(rb"\A(.{15} \S+ )[a-z0-9]{3,8}\.[a-z]{3,7} ")
 _COMMA, _QUOTE = b',"'  # `in` finds a number in bytes five times as fast as it finds bytes
 _Row = TypeVar("_Row")
 Line = tuple[bytes, bytes]
@@ -73,8 +75,8 @@ class PostfixLog:
         if not every[-1]:
             every.pop()
         strays = self._box(every)
-        if strays:  # perhaps behind a carrier's stamp, as `docker logs -t` writes them
-            self._box([line.partition(b" ")[2] for line in strays if line[:4].isdigit()])
+        if strays:  # perhaps with words of a carrier's
+            self._box([plain for line in strays if (plain := _plain(line)) != line])
         return len(every), len(every) - self._sorter.held()
 
     def _box(self, lines: list[bytes]) -> list[bytes]:
@@ -256,6 +258,11 @@ class PostfixLog:
             batch.sasl_failures.append(failure)
         elif alarm := postfix_rare.alarm(at, box.program, text):
             batch.alarms.append(alarm)
+
+
+def _plain(line: bytes) -> bytes:
+    """A line without the stamp of `docker logs -t` before its own, or the level of BusyBox's syslogd behind its host."""
+    return line.partition(b" ")[2] if line[:4].isdigit() else _LEVEL.sub(rb"\1", line, 1)
 
 
 def _attributes(client: bytes) -> tuple[bytes, bytes, bytes]:

@@ -77,6 +77,7 @@ def as_json(snapshot: Snapshot, causes: tuple[Cause, ...]) -> dict[str, object]:
                 "lines": log.lines,
                 "unreadable": log.unreadable,
                 "gap_seconds": log.gap,
+                "lost_lines": log.lost,
                 "note": log.note,
             }
             for log in snapshot.logs

@@ -82,9 +82,15 @@ class Player:
 
     def reached(self, host: str, container: str, source: str) -> str:
         """The resume point up to which a log can be read by now; empty where there is nothing to read yet."""
-        known = self.logs.get((host, container, source), [])
+        known = self.logs.get(self.log(host, container, source), [])
         reached = bisect_right(known, self.position, key=lambda entry: entry.at)
         return next((entry.chunk.resume for entry in reversed(known[:reached]) if isinstance(entry, Logged)), "")
+
+    def log(self, host: str, container: str, source: str) -> tuple[str, str, str]:
+        """Which recorded log is meant: where this source was not recorded, the one that was instead."""
+        key = (host, container, source)
+        others = [other for other in self.logs if other[:2] == key[:2]]
+        return others[0] if key not in self.logs and len(others) == 1 else key
 
     def link(self, host: str) -> LinkChanged | None:
         """The host's connection at this moment; None before its first entry."""
@@ -141,7 +147,7 @@ class Replay:
 
         Where a chunk comes next, the log was followed already: an empty one says so, if none was recorded.
         """
-        key = (self._host, container, follow.source)
+        key = self._player.log(self._host, container, follow.source)
         known = self._player.logs.get(key)
         if known is None:
             raise NotRecorded(f"{self._host}/{container}", f"{follow.source}: this log was not recorded")

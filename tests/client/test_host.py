@@ -178,8 +178,10 @@ def test_without_docker_a_container_cannot_be_asked() -> None:
 
     with pytest.raises(Missing, match="set docker = true"):
         host.ask("postfix", Command(("true",)))
-    with pytest.raises(Missing, match="only logs that Docker keeps"):
-        host.follow("", Follow("/var/log/mail.log"))
+    with pytest.raises(Missing, match="set docker = true"):
+        host.follow("postfix", Follow("docker"))
+    with pytest.raises(Missing, match="'piler' is no log that can be followed"):
+        host.follow("", Follow("piler"))
     host.close()
 
 

@@ -310,3 +310,14 @@ def test_no_text_of_any_program_raises(parts: list[tuple[bytes, bytes, bytes, in
     batch = read(*texts)
 
     assert batch.lines == len(texts)
+
+
+def test_a_line_of_busyboxs_syslogd_is_read_behind_its_level() -> None:
+    # BusyBox 1.35, syslogd -O
+    batch = PostfixLog(Stamps(1795507572.0)).read(
+        b"Nov 24 08:06:12 mail3 mail.info postfix/discard[944]: 4jYb3m47THzDxtN: to=<x@sent.test>, relay=none, "
+        b"delay=0.07, delays=0.06/0.02/0/0, dsn=2.0.0, status=sent (gone)\n"
+        b"Nov 24 08:06:12 mail3 mail.info postfix/qmgr[924]: 4jYb3m47THzDxtN: removed\n"
+    )
+
+    assert (len(batch.deliveries), len(batch.removed), batch.foreign) == (1, 1, 0)

@@ -17,7 +17,7 @@ def rows(scene: Scene, pages: Mapping[str, Page], cells: int) -> list[Row]:  # n
     found += [
         Row(_log(log, scene.now), ("log", log.target, log.source), log)
         for log in logs
-        if log.health is not Health.OK or log.gap
+        if log.health is not Health.OK or log.gap or log.lost
     ]
     blind: dict[tuple[str, Health, str], list[ProbeState]] = {}
     for probe in probes:
@@ -52,6 +52,8 @@ def _log(log: LogState, now: float) -> Line:
         words.append((f"   {count(log.unreadable)} of {count(log.lines)} lines unreadable", "text"))
     if log.gap:
         words.append((f"   {span(log.gap)} missing", "warn"))
+    if log.lost:
+        words.append((f"   {_plural(log.lost, 'line')} not kept there", "warn"))
     if log.last_at:
         words.append((f"   last line {whole(now - log.last_at)} ago", "dim"))
     words.append((f"   {log.note}" if log.note else "", "dim"))
