@@ -7,8 +7,8 @@ from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
-from itertools import compress
-from operator import add, itemgetter
+from itertools import compress, repeat
+from operator import add, floordiv, itemgetter
 
 from mailtop.ledger import chosen, order
 from mailtop.ledger.reasons import Reason
@@ -26,9 +26,15 @@ from mailtop.parse.reason import normalise
 MESSAGE_COLUMNS = ("id", "queue", "arrival", "age", "size", "sender", "recipient", "domain", "recipients", "reason")
 SHAPE_COLUMNS = ("domain", "total")
 
-_PIECE = 8192  # rows
 _BUCKETS = len(AGES) + 1
-_BUCKET = bytes(bisect_left(AGES, minute) for minute in range(AGES[-1] + 2))
+
+
+class _Buckets(dict[int, int]):
+    """The column of the shape for an age in minutes; each different age is looked up once."""
+
+    def __missing__(self, minute: int) -> int:
+        bucket = self[minute] = bisect_left(AGES, minute)
+        return bucket
 
 
 class QueueBook:
@@ -199,13 +205,8 @@ class QueueBook:
         listing = self.listing
         assert listing is not None  # noqa: S101 — all callers have looked
         domains = [cell.domain * _BUCKETS for cell in listing.cells]
-        now, last, bucket = int(at), AGES[-1] + 1, _BUCKET
-        ages = b"".join(
-            bytes(
-                [bucket[min(max(now - arrival, 0) // 60, last)] for arrival in listing.arrival[start : start + _PIECE]]
-            )
-            for start in range(0, len(listing), _PIECE)
-        )
+        minutes = map(floordiv, map(int(at).__sub__, listing.arrival), repeat(60))
+        ages = bytes(map(_Buckets().__getitem__, minutes))
         places = map(add, map(domains.__getitem__, listing.cell), ages)
         found: dict[int, list[int]] = {}
         for place, count in Counter(places if mask is None else compress(places, mask)).items():

@@ -34,6 +34,7 @@ NAMED = 8
 OTHER_DOMAINS = b"(other domains)"
 """Stands for all recipient domains past the first 65,536 of a listing; their recipients still name them."""
 
+_LARGE = 0xFFFFFFFF  # bytes of a message; the largest that four bytes can tell
 _SENDERS = 65_536
 _DOMAINS = 65_536
 _REASONS = 32_768
@@ -187,7 +188,7 @@ class ListingReader:
         self._ids = Texts()
         self._recipients = Texts()
         self._arrival = array("I")
-        self._size = array("Q")
+        self._size = array("I")  # until one message is larger than 4 GiB
         self._sender = array("I")
         self._count = array("I")
         self._cell = array("I")
@@ -293,7 +294,10 @@ class ListingReader:
         self._ids.extend(ids)
         self._recipients.extend(recipients)
         self._arrival.extend([message.arrival_time for message in messages])
-        self._size.extend([message.message_size for message in messages])
+        sizes = [message.message_size for message in messages]
+        if self._size.typecode == "I" and max(sizes) > _LARGE:
+            self._size = array("Q", self._size)
+        self._size.extend(sizes)
         self._count.extend([len(message.recipients) for message in messages])
         senders = ["" if message.sender == _NULL_SENDER else message.sender for message in messages]
         self._sender.extend(map(self._senders.__getitem__, senders))

@@ -208,3 +208,12 @@ def test_an_answer_without_one_readable_line_is_no_empty_queue() -> None:
 
     with pytest.raises(ParseError, match="none of 2 lines is readable"):
         reader.finish(AT)
+
+
+def test_one_message_of_many_gigabytes_is_counted_with_the_small_ones() -> None:
+    reader = ListingReader()
+    for number, size in enumerate((700, 5 << 30, 800)):
+        message = {"queue_name": "hold", "queue_id": f"E9D0B20825{number}", "arrival_time": 1, "message_size": size}
+        reader.feed(json.dumps(message).encode() + b"\n")
+
+    assert list(reader.finish(0.0).size) == [700, 5 << 30, 800]
