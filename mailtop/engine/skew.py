@@ -6,6 +6,8 @@ from math import inf
 
 AGAIN = 300.0  # seconds after which what was found begins anew: clocks drift, and are set
 
+FARTHEST = 1e10  # seconds; a clock may have stopped in 1970, but what is further off is no time
+
 TOLERANCE = 1.0  # seconds that our own clock may go back unnoticed
 
 
@@ -37,6 +39,8 @@ class HostClock:
 
     def told(self, host: float, asked: float, answered: float) -> None:
         """The host's time, in whole seconds, as it said between two moments of ours."""
+        if not abs(host - answered) < FARTHEST:
+            return
         least, most = host - answered, host + 1.0 - (asked - self._slack)
         if not -TOLERANCE <= answered - self._began < AGAIN:
             self._least, self._most, self._began = -inf, inf, answered
@@ -45,6 +49,8 @@ class HostClock:
 
     def stamped(self, stamp: float, now: float) -> None:
         """A line that the host stamped is here."""
+        if not abs(stamp - now) < FARTHEST:
+            return
         if not -TOLERANCE <= now - max(self._told_at, self._began) < AGAIN:
             self._least, self._most, self._began = -inf, inf, now
         self._narrow(stamp - now, inf)

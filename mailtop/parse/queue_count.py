@@ -31,6 +31,8 @@ _AWK = """NF==%d{seen[$NF];next}
 {q=$%d;count[q]++} substr(n,11,1)=="z"&&(!(q in least)||n ""<least[q]){least[q]=n}
 END{srand();print "now",srand(),"-";for(q in seen)print q,count[q]+0,(q in least)?least[q]:"-"}"""
 
+_NANOSECONDS = 10**17  # from here on: mawk 1.3.4 of 2025 (Debian 13) seeds itself with them, older ones with seconds
+
 
 class Counted(NamedTuple):
     """One queue directory: messages, and seconds since the oldest arrived, None where no name tells."""
@@ -73,7 +75,7 @@ def counted(answer: Answer, queues: Iterable[Queue]) -> tuple[float, dict[Queue,
     for line in answer.ok("queue count").splitlines():
         name, number, oldest = _fields(line)
         if name == "now":
-            now = float(number)
+            now = float(number // 10**9 if number > _NANOSECONDS else number)
             continue
         arrival = arrival_of(oldest)
         found[Queue(name)] = Counted(number, None if arrival is None or not now else max(0.0, now - arrival))

@@ -34,6 +34,15 @@ def test_a_line_from_the_future_proves_a_clock_ahead_before_anything_was_counted
     assert clock.ahead == pytest.approx(59.9)
 
 
+@pytest.mark.parametrize("nonsense", [1.795e18, float("inf"), float("nan"), -1e18])
+def test_what_is_no_time_at_all_sets_no_clock(nonsense: float) -> None:
+    clock = HostClock()
+    clock.told(nonsense, NOW, NOW + 0.1)
+    clock.stamped(nonsense, NOW + 0.2)
+
+    assert clock.ahead == 0.0
+
+
 def test_old_lines_that_are_read_back_prove_nothing() -> None:
     clock = HostClock()
     clock.stamped(NOW - 3600, NOW)

@@ -31,6 +31,14 @@ def test_an_awk_that_does_not_tell_the_time_sets_no_clock() -> None:
     assert names == ["postfix_queue_messages"]
 
 
+def test_an_awk_that_counts_in_nanoseconds_tells_the_same_time() -> None:
+    """As mawk 1.3.4 20250131 says it."""
+    now, found = counted(Answer(b"now 1795495300534469888 -\nhold 1 4jYVWS68jQzDHCG\n"), [Queue.HOLD])
+
+    assert now == 1_795_495_300
+    assert found[Queue.HOLD].oldest == pytest.approx(15.13, abs=0.01)
+
+
 def test_a_directory_that_was_not_looked_at_is_no_zero() -> None:
     with pytest.raises(ParseError, match="hold"):
         counted(Answer(b"now 1795495300 -\ndeferred 3 -\n"), BOTH)
