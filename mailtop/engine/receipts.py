@@ -143,6 +143,8 @@ def counted(receipt: Receipt) -> Receipt:
 
 
 def _brief(receipt: Receipt) -> Receipt:
+    if receipt.action.startswith("destination."):  # its one outcome names the domain
+        return receipt
     telling = (outcome for outcome in receipt.outcomes if outcome.fate is not Fate.DONE)
     return replace(receipt, outcomes=tuple(islice(telling, TOLD)))
 

@@ -13,6 +13,7 @@ from mailtop.engine.console import Console
 from mailtop.model.errors import MailtopError
 from mailtop.model.operation import Approval, Fate, Preview, Receipt, Selection
 from mailtop.model.snapshot import Health
+from mailtop.model.text import Foreign, shown
 from mailtop.ui.figures import count
 from mailtop.ui.meaning import Meant
 from mailtop.ui.messages import OpenSheet, PlanUndo, Say
@@ -77,7 +78,7 @@ class Acting:
         back = [receipt for receipt in taken if undoable(receipt)]
         options = [
             Option(
-                f"{r.action.rpartition('.')[2]} on {r.target}",
+                f"{r.action.rpartition('.')[2]}{_of(r)} on {r.target}",
                 r,
                 f"{summary(r)}, taken back by {r.undo.rpartition('.')[2]}",
                 str(n),
@@ -131,6 +132,12 @@ class Acting:
             self.running.discard(preview.plan)
         label = f"{preview.label} {preview.domain}".rstrip()
         self._post(OpenSheet(receipts.Sheet(receipt, label, self._post), instead_of=sheet))
+
+
+def _of(receipt: Receipt) -> str:
+    """Which destination an act was about; nothing where it was about messages."""
+    about = receipt.action.startswith("destination.") and receipt.outcomes
+    return f" {shown(Foreign(receipt.outcomes[0].id.encode()), 30)}" if about else ""
 
 
 def _compared(found: Sequence[Preview], shown: int | None) -> Sequence[Preview]:

@@ -8,12 +8,13 @@ from contextlib import asynccontextmanager
 from msgspec.structs import replace
 
 from mailtop.model.destination import Standing, Terms
-from mailtop.model.operation import Approval, Danger, Preview, Selection, Step
+from mailtop.model.mail import QueueId
+from mailtop.model.operation import Approval, Danger, Fate, Outcome, Preview, Selection, Step
 from mailtop.model.snapshot import Snapshot
 from mailtop.model.text import Foreign
 from mailtop.ui.bindings import shipped_actions
 from tests.ui.driving import Driver, driven
-from tests.ui.sites import NOW, broken
+from tests.ui.sites import NOW, broken, receipt
 
 DOMAIN, TARGET = "outlook.test", "mail1/postfix"
 
@@ -164,3 +165,16 @@ async def test_a_cause_offers_no_act_on_a_destination() -> None:
         await mail.press("a")
         await mail.shows("Acts on")
         assert "Pause" not in mail.text
+
+
+async def test_undo_names_the_domain_that_an_act_was_about() -> None:
+    done = receipt(
+        open_=False,
+        action="destination.pause",
+        undo="destination.restore",
+        outcomes=(Outcome(QueueId(DOMAIN), Fate.DONE),),
+        fates=((Fate.DONE, 1),),
+    )
+    async with operated(replace(broken(), receipts=(done,))) as mail:
+        await mail.press(":", *"undo", "enter")
+        await mail.shows("pause outlook.test on mail1/postfix")
