@@ -39,6 +39,7 @@ LARGE = 3  # session channels for large answers at once
 SUBSTITUTES = 6  # `dial-stdio` sessions at once: with two lanes and two others, sshd's MaxSessions of 10
 
 _SHELL = ("/bin/sh",)
+_MORE = 'set "AllowStreamLocalForwarding yes" or a larger MaxSessions in its sshd_config'
 
 
 class LiveHost:
@@ -55,6 +56,7 @@ class LiveHost:
         self._large = BoundedSemaphore(LARGE)
         self._put = BoundedSemaphore(1)
         self._substitutes = BoundedSemaphore(SUBSTITUTES)
+        self._no_engine = (self.name, "its Docker is not asked", "set docker = true for this host")
         self._forwards = True
         self._sessions = Sessions(transport.open, self._spare)
         self._closed = False
@@ -127,7 +129,7 @@ class LiveHost:
 
     def _engine_of_host(self) -> Docker:
         if self._docker is None:
-            raise Missing(self.name, "its Docker is not asked", "set docker = true for this host")
+            raise Missing(*self._no_engine)
         return self._docker
 
     def _once(self, container: str, ask: Command | Put) -> Answer:
@@ -139,9 +141,18 @@ class LiveHost:
         )
 
     def _spare(self) -> bool:
-        """End what holds a session of the host's for nothing: idle kept shells."""
+        """End what holds a session of the host's for nothing: idle kept shells; and the Engine's, where it is the only
+        one: the host itself comes first."""
         lanes = self._lanes.get("")
-        return lanes is not None and lanes.rest()
+        if lanes is not None and lanes.rest():
+            return True
+        docker = self._docker
+        if docker is None or self._forwards or self._sessions.limit != 1:
+            return False
+        self._no_engine = (f"{self.name}: Docker", "no socket is forwarded, and no session is left", _MORE)
+        self._docker = None
+        docker.close()
+        return True
 
     def _ask_shell(self, container: str, command: Command) -> Answer:
         """Through a kept shell. A container's shell dies with its container: then once more, through a new one.
@@ -236,8 +247,7 @@ class LiveHost:
             return DialStdio(self._sessions.open(COMMAND), self._substitutes)
         except NoSession as error:
             self._substitutes.release()
-            remedy = 'set "AllowStreamLocalForwarding yes" or a larger MaxSessions in its sshd_config'
-            raise Missing(f"{self.name}: Docker", "no socket is forwarded, and no session is left", remedy) from error
+            raise Missing(f"{self.name}: Docker", "no socket is forwarded, and no session is left", _MORE) from error
         except BaseException as error:
             self._substitutes.release()
             if refused is not None and isinstance(error, Denied | Missing):

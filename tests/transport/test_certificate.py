@@ -39,7 +39,7 @@ def made(
 ) -> bytes:
     builder = SSHCertificateBuilder().public_key(HOST.public_key()).type(kind).key_id(b"mail1's")
     builder = builder.valid_after(since).valid_before(until)
-    builder = builder.valid_principals(list(names)) if names else builder.valid_for_all_principals()
+    builder = builder.valid_principals(list(names)) if names else builder.valid_for_all_principals()  # type: ignore[no-untyped-call]
     if option:
         builder = builder.add_critical_option(option, b"")
     return base64.b64decode(builder.sign(AUTHORITY).public_bytes().split()[1])
