@@ -23,7 +23,7 @@ from mailtop.model.mail import Key, Queue, QueueEntry, QueueId
 from mailtop.model.text import Foreign
 from mailtop.model.topology import Hop
 from mailtop.parse.columns import Interned, Table, Texts, encoded, kept
-from mailtop.parse.reason import normalise
+from mailtop.parse.listed_reasons import Reasons
 
 QUEUES = tuple(Queue)
 """Queue codes in a listing's cells are indexes into this."""
@@ -37,11 +37,9 @@ OTHER_DOMAINS = b"(other domains)"
 _LARGE = 0xFFFFFFFF  # bytes of a message; the largest that four bytes can tell
 _SENDERS = 65_536
 _DOMAINS = 65_536
-_REASONS = 32_768
 _RECIPIENT_BYTES = 48 << 20  # beyond this only the first recipient of a message is kept by name
 _NULL_SENDER = "MAILER-DAEMON"  # in JSON too, seen from 3.7.11 and 3.10.13; an address always has its @
 _IDS = re.compile(rb"[0-9A-Za-z]{6,32}(?:\n[0-9A-Za-z]{6,32})*")
-_TOKEN = re.compile(rb"(?=[A-Za-z]{0,16}\d)[0-9A-Za-z+/_-]{10,}")  # a session's, in a provider's answer
 _CODES = {queue.value: code for code, queue in enumerate(QUEUES)}
 
 
@@ -128,44 +126,6 @@ class Listing:
         return min(compress(self.arrival, map(of.__getitem__, self.cell)), default=None)
 
 
-class _Reasons(dict[str, int]):
-    """Reasons as they came, up to a limit; past it, one example stands for all of the same normalised reason.
-
-    Without a limit a provider that adds a session's token to each answer would keep 200 bytes a message here.
-    """
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.texts: list[bytes] = []
-        self._examples: dict[tuple[bytes, bytes], int] = {}
-        self._shapes: dict[bytes, int] = {}
-
-    def __missing__(self, text: str) -> int:
-        raw = encoded(text)
-        if len(self.texts) < _REASONS:
-            index = self[text] = len(self.texts)
-            self.texts.append(raw)
-            normalise(raw)  # kept: whoever groups a fresh listing finds it done
-            return index
-        if not self._examples:
-            for index, known in enumerate(self.texts):
-                self._examples.setdefault(_likeness(known), index)
-        shape = _TOKEN.sub(b"*", raw)
-        found = self._shapes.get(shape)
-        if found is None:
-            found = self._examples.setdefault(_likeness(raw), len(self.texts))
-            if found == len(self.texts):
-                self.texts.append(raw)
-            if len(self._shapes) < _REASONS:
-                self._shapes[shape] = found
-        return found
-
-
-def _likeness(raw: bytes) -> tuple[bytes, bytes]:
-    reason = normalise.__wrapped__(raw)  # not kept: there may be a million
-    return reason.text, reason.next_hop
-
-
 class _Cells(dict[tuple[int, int, int], int]):
     def __missing__(self, cell: tuple[int, int, int]) -> int:
         index = self[cell] = len(self)
@@ -194,7 +154,7 @@ class ListingReader:
         self._cell = array("I")
         self._senders = Interned(_SENDERS)
         self._domains = Interned(_DOMAINS, OTHER_DOMAINS)
-        self._reasons = _Reasons()
+        self._reasons = Reasons()
         self._cells = _Cells()
         self._named = 0
         self._partial = 0

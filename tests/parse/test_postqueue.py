@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from mailtop.model.errors import ParseError
 from mailtop.model.mail import Queue
-from mailtop.parse import postqueue
+from mailtop.parse import listed_reasons, postqueue
 from mailtop.parse.postqueue import Listing, ListingReader
 
 AT = 1795487900.0
@@ -186,7 +186,7 @@ def test_an_empty_queue_is_a_measured_zero() -> None:
 
 
 def test_reasons_past_the_limit_are_told_by_an_example(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(postqueue, "_REASONS", 2)
+    monkeypatch.setattr(listed_reasons, "MOST", 2)
     listing = read(
         *(
             line(f"AAAAAA{number}", recipients=[{"address": "a@g.test", "delay_reason": reason}])
