@@ -255,6 +255,13 @@ def test_a_key_that_is_of_no_use_is_named(config: Callable[..., str], identity: 
     assert why in trouble(config(identity=identity))
 
 
+def test_too_many_keys_are_said(config: Callable[..., str]) -> None:
+    many = "".join(f"\n  IdentityFile {KEYS}/{name}" for name in ("stranger", "curve", "id"))
+    said = trouble(config(f"Host odd1\n  Port 2217{many}", identity="nothing"))
+    assert "it ended the login, perhaps for too many tries" in said
+    assert "stranger refused); offer it fewer keys: IdentitiesOnly" in said
+
+
 # what it lets us do
 
 

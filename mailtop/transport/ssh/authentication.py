@@ -42,9 +42,7 @@ def log_in(
     try:
         login.run()
     except (paramiko.SSHException, EOFError, OSError) as error:
-        why = f"it ended the login: {str(error) or 'it hung up'}"
-        refused = Unanswered if login.asked else LoginRefused
-        raise refused(name, Foreign(why.encode("utf-8", "replace")), login.remedy) from error
+        raise login.ended(error) from error
     finally:
         login.keys.close()
 
@@ -96,6 +94,15 @@ class _Login:
             if len(proven) > _ROUNDS:
                 raise LoginRefused(self._name, "it wants ever more ways to log in", self.remedy)
             taken, failed = more, failed - {"keyboard-interactive", "password"}
+
+    def ended(self, error: Exception) -> LoginRefused:
+        """The host has hung up, or does not speak any more."""
+        refused = Unanswered if self.asked else LoginRefused
+        if self._tried and not self._transport.is_active():
+            why = f"it ended the login, perhaps for too many tries ({'; '.join(self._tried)})"
+            return refused(self._name, why, "offer it fewer keys: IdentitiesOnly and IdentityFile in ~/.ssh/config")
+        said = f"it ended the login: {str(error) or 'it hung up'}"
+        return refused(self._name, Foreign(said.encode("utf-8", "replace")), self.remedy)
 
     def _by_key(self) -> Iterator[Sequence[str]]:
         """Yield what is wanted further, at each key that is taken."""
@@ -216,7 +223,8 @@ class _Login:
             return LoginRefused(self._name, f"it takes only {wanted} from {user}", self.remedy)
         if "publickey" not in taken:
             why = f"it takes no keys from {user}, only {wanted}"
-            return LoginRefused(self._name, why, "nobody can be asked for that here; run mailtop on a terminal")
+            asks = "run mailtop on a terminal" if options.tries else "BatchMode is set"
+            return LoginRefused(self._name, why, f"nobody can be asked for that here: {asks}")
         return LoginRefused(self._name, f"no key for {user} ({tried})", self.remedy)
 
 
