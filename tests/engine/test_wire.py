@@ -137,11 +137,12 @@ async def test_every_method_carries_its_values_there_and_back(wired: tuple[Still
     await console.pause(True)
     await console.step(-1)
     await console.answer("q1", "secret")
+    await console.answer("q2", None)
 
     assert still.asked == [
         ("queue.hold", selection), ("unlock", 900.0), ("refresh", "mail1/postfix", "listing"),
         ("stop_listing", "mail1/postfix"),
-        ("interval", 2.0), ("pause", True), ("step", -1), ("answer", "q1", "secret"),
+        ("interval", 2.0), ("pause", True), ("step", -1), ("answer", "q1", "secret"), ("answer", "q2", None),
     ]  # fmt: skip
 
 
