@@ -139,6 +139,12 @@ def _docker(watch: Watch, own: Capabilities, settings: HostSettings) -> Right | 
 async def _read(collector: Collector, may: Capabilities, link: Link) -> Right:
     probe, state = collector.probe, collector.state
     note = state.note.removesuffix(f"; {SEE_DOCTOR}")
+    if not state.tried and may.known:  # it costs too much to be asked by itself; its rights are there or not
+        try:
+            may.check(probe.needs)
+        except MailtopError as error:
+            return Right(probe.name, Health.DENIED if isinstance(error, Denied) else Health.UNKNOWN, str(error))
+        return Right(probe.name, Health.OK, "not asked yet")
     if state.health is Health.OK and _by_sudo(probe.needs, may, collector.target):
         note = "by sudo"
     line = ""
