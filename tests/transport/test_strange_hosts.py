@@ -202,6 +202,24 @@ def test_a_password_is_asked_for_and_remembered(config: Callable[..., str]) -> N
     assert len(asker.asked) == 2
 
 
+def test_a_configured_password_is_for_its_host_alone(config: Callable[..., str]) -> None:
+    told: list[str] = []
+
+    def password() -> str:
+        told.append("once")
+        return "swordfish"
+
+    ssh = Ssh("odd1", resolve("odd1", config(2205, user="ann")), password=password)
+    ssh.connect()
+    assert (run_once(ssh.open, PONG).stdout, told) == (b"PONG\n", ["once"])
+    ssh.close()
+    behind = Ssh("jump1", resolve("jump1", config(2205, "Host jump1\n  ProxyJump ann@odd1")), password=password)
+    with pytest.raises(LoginRefused, match="it takes no keys from ann, only password"):
+        behind.connect()
+    behind.close()
+    assert told == ["once"]
+
+
 def test_a_wrong_password_and_a_refusal_are_said(config: Callable[..., str]) -> None:
     file = config(2205, user="ann")
     with pytest.raises(Unanswered, match="ann may not log in: password refused; r asks once more"):

@@ -6,7 +6,6 @@ key would do. Passphrases and passwords that were right are remembered for this 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
@@ -15,14 +14,14 @@ from mailtop.model.question import Asker, Kind
 from mailtop.model.text import Foreign
 from mailtop.transport.ssh.keys import Key, Keys
 from mailtop.transport.ssh.options import SshOptions
+from mailtop.transport.ssh.prompter import NobodyKnowsError, Prompter, account_of, again, nothing, place_of
 
 if TYPE_CHECKING:
     import paramiko
 
-    from mailtop.transport.ssh.conversation import Conversation, Prompts
+    from mailtop.transport.ssh.conversation import Conversation
 
 _ROUNDS = 8  # methods that a host may want one after the other
-_CODE = re.compile(r"one.?time|verif|code|otp|token|oath|totp|challenge|factor|duo|option", re.IGNORECASE)
 
 
 def log_in(
@@ -135,7 +134,7 @@ class _Login:
             return ready
         for tries in range(self._options.tries):
             words = f"passphrase of {key.path}"
-            said = self._asker.ask(Kind.PASSPHRASE, key.path, _again(words, tries), True, self._transport.is_active)
+            said = self._asker.ask(Kind.PASSPHRASE, key.path, again(words, tries), True, self._transport.is_active)
             if said is None:
                 break
             if ready := self.keys.unlocked(key, said):
@@ -157,7 +156,7 @@ class _Login:
             said = self._recalled() if not tries else None
             if said is None:
                 wanted = self._transport.is_active
-                said = self._asker.ask(Kind.PASSWORD, self._account, _again(words, wrong), True, wanted)
+                said = self._asker.ask(Kind.PASSWORD, self._account, again(words, wrong), True, wanted)
                 if said is None:
                     return None
                 self.asked = wrong = True
@@ -183,11 +182,11 @@ class _Login:
 
         wrong = False
         for tries in range(self._options.tries):
-            recalled = self._recalled if not tries else _nothing
-            prompter = _Prompter(self._asker, recalled, self._options, wrong, self._transport.is_active)
+            recalled = self._recalled if not tries else nothing
+            prompter = Prompter(self._asker, recalled, self._options, wrong, self._transport.is_active)
             try:
                 more = self._talk.interactive(prompter)
-            except _NobodyKnowsError:
+            except NobodyKnowsError:
                 return None
             except paramiko.BadAuthenticationType:
                 return None
@@ -226,70 +225,3 @@ class _Login:
             asks = "run mailtop on a terminal" if options.tries else "BatchMode is set"
             return LoginRefused(self._name, why, f"nobody can be asked for that here: {asks}")
         return LoginRefused(self._name, f"no key for {user} ({tried})", self.remedy)
-
-
-class _NobodyKnowsError(Exception):
-    """Nobody can be asked."""
-
-
-class _Prompter:
-    """Answers a host's prompts: a password that is remembered, else a person's words."""
-
-    def __init__(
-        self,
-        asker: Asker,
-        recalled: Callable[[], str | None],
-        options: SshOptions,
-        wrong: bool,
-        wanted: Callable[[], bool],
-    ) -> None:
-        self._asker, self._recalled, self._wrong, self._wanted = asker, recalled, wrong, wanted
-        self._account = account_of(options)
-        self._place = place_of(options)
-        self.given: list[tuple[str, str]] = []  # passwords and what they belong to, codes as ("", …)
-        self.asked = False
-
-    def __call__(self, title: str, instructions: str, prompts: Prompts) -> list[str]:
-        return [self._answer(f"{title} {instructions}", words, echo) for words, echo in prompts]
-
-    def right(self) -> None:
-        """It was all right: remember the passwords."""
-        for about, said in self.given:
-            if about:
-                self._asker.keep(Kind.PASSWORD, about, said)
-
-    def wrong(self) -> None:
-        """Something was wrong, and nobody says what."""
-        for about, _ in self.given:
-            self._asker.forget(Kind.PASSWORD, about)
-
-    def _answer(self, before: str, words: str, echo: bool) -> str:
-        kind = Kind.CODE if echo or _CODE.search(words) or "password" not in words.lower() else Kind.PASSWORD
-        about = self._account if kind is Kind.PASSWORD else ""
-        said = self._recalled() if about else None
-        if said is None:
-            asked = _again(" ".join(f"{self._place}: {before} {words}".split()).rstrip(": "), self._wrong)
-            said = self._asker.ask(kind, about or self._account, asked, not echo, self._wanted)
-            if said is None:
-                raise _NobodyKnowsError
-            self.asked = True
-        self.given.append((about, said))
-        return said
-
-
-def _nothing() -> None:
-    """What is remembered where what was has just been wrong."""
-
-
-def account_of(options: SshOptions) -> str:
-    """Whose password it is."""
-    return f"{options.user}@{options.hostname}:{options.port}"
-
-
-def place_of(options: SshOptions) -> str:
-    """Whose password it is, as people call it."""
-    return f"{options.user}@{options.destination.removeprefix('ssh://').rpartition('@')[2]}"
-
-
-def _again(words: str, wrong: bool | int) -> Foreign:
-    return Foreign((f"{words} (wrong; once more)" if wrong else words).encode("utf-8", "surrogateescape"))
