@@ -5,7 +5,7 @@ from __future__ import annotations
 from textual.message import Message
 
 from mailtop.model.errors import MailtopError
-from mailtop.model.snapshot import Health
+from mailtop.model.snapshot import Health, PageAsk
 from mailtop.ui import destinations, messages
 from mailtop.ui.commands import FIXED, Command, complete, parse
 from mailtop.ui.helping import help_lines
@@ -108,6 +108,12 @@ class MailtopApp(Stage, inherit_bindings=False):
             self.say(scene.why_read_only, Health.WARN)
         elif scene is not None:
             destinations.typed(words, scene.acts, self.told)
+
+    def do_logs(self) -> None:
+        """The log of what is under the cursor; of everything, where there is no cursor."""
+        where = self._view.log_filter()
+        self.do_go("logs")
+        self._view.narrow(PageAsk("logs", where=where), "")
 
     def do_theme(self, name: str) -> None:
         """Another theme, at once."""

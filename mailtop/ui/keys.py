@@ -67,7 +67,7 @@ FRAME = (
         "do_later",
         argument="comes later: the diagnosis of what is under the cursor",
     ),
-    Bound("logs", "l", "", "comes later: the log of this row", "do_later", argument="comes later: the log of this row"),
+    Bound("logs", "l", "", "the log of this row", "do_logs"),
 )
 """What works on every screen."""
 

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Sequence
 
 from mailtop.model.log import Level, LogLine
-from mailtop.model.text import shown
+from mailtop.model.mail import QueueEntry
+from mailtop.model.snapshot import Alert, Cause, HostState, LogState, ProbeState, Shape
+from mailtop.model.text import Foreign, shown
 from mailtop.ui.figures import clock
 from mailtop.ui.ink import Line, Span, cut, fit
 from mailtop.ui.view import Scene
 
 _SIGNS = {Level.ERROR: ("✖", "crit"), Level.WARNING: ("▲", "warn"), Level.INFO: (" ", "text")}
+_WORD = re.compile(rb"[A-Za-z0-9][A-Za-z0-9.-]*")
 _LONGEST = 2000  # characters of a line that are drawn at most: no terminal is wider
 
 
@@ -78,6 +82,28 @@ def words(line: LogLine) -> str:
     """The line for the clipboard or a file: when, where, who, what."""
     at = time.strftime("%Y-%m-%dT%H:%M:%S%z", time.localtime(line.at))
     return f"{at} {line.target} {shown(line.program) or '-'}: {shown(line.text)}"
+
+
+def log_filter(item: object) -> str:
+    """Return the filter that finds the log of a row's item. A stranger's words go into it only where they are plain."""
+    match item:
+        case QueueEntry():
+            return f"host:{item.key.target.partition('/')[0]} id:{item.key.id}"
+        case Cause():
+            return " ".join((f"host:{item.target.partition('/')[0]}", *_plain(item.next_hop)))
+        case Shape():
+            return " ".join(_plain(item.domain))
+        case HostState():
+            return f"host:{item.name}"
+        case Alert() | LogState() | ProbeState():
+            host, _, container = item.target.partition("/")
+            return f"host:{host} daemon:{container}" if container else f"host:{host}"
+        case _:
+            return ""
+
+
+def _plain(words: Foreign) -> tuple[str, ...]:
+    return (shown(words),) if _WORD.fullmatch(words) else ()
 
 
 def _short(program: str) -> str:

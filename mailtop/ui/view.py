@@ -158,6 +158,9 @@ class View(Protocol):
     def narrow(self, ask: PageAsk, label: str) -> None:
         """Show what another screen leads to."""
 
+    def log_filter(self) -> str:
+        """Return the filter for the log of what is under the cursor, empty for all logs."""
+
 
 class Screen(NamedTuple):
     """A screen's place: its key, its name for `:`, its keys, and how to make it."""

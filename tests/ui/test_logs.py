@@ -127,3 +127,20 @@ async def test_no_key_here_acts() -> None:
 
         assert not any(isinstance(asked, tuple) and asked[0].startswith("queue.") for asked in mail.console.asked)
         assert any(isinstance(asked, PageAsk) and asked.kind == "logs" for asked in mail.console.asked)
+
+
+async def test_l_shows_the_log_of_the_message_under_the_cursor_and_of_the_alert_s_service() -> None:
+    async with driven(broken()) as mail:
+        await mail.press("2")
+        await mail.shows("▸     410")
+        await mail.press("tab", "tab")
+        await mail.shows("▸ 4TqX2m")
+        await mail.press("l")
+        await mail.shows("f host:mail1 id:4TqX2m")
+
+        await mail.press("1")
+        await mail.shows("last ok")
+        await mail.press("l")
+        await mail.until(
+            lambda: "lines kept" in mail.text and "f host:" not in mail.text, "all logs: no row was under a cursor"
+        )

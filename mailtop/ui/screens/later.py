@@ -38,6 +38,10 @@ class Later:
     def narrow(self, ask: PageAsk, label: str) -> None:
         """There is nothing to narrow."""
 
+    def log_filter(self) -> str:
+        """All logs."""
+        return ""
+
 
 def _later(key: str, name: str, words: str) -> Screen:
     title = name.capitalize()

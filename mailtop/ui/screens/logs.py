@@ -123,6 +123,10 @@ class Logs:
         """The log of what another screen shows."""
         self._narrow(ask.where)
 
+    def log_filter(self) -> str:
+        """As it is."""
+        return self._where
+
     # moving
 
     def down(self) -> None:

@@ -11,6 +11,7 @@ from mailtop.model.snapshot import Alert, Cause, Health, HopState, Page, PageAsk
 from mailtop.ui.filtering import matches
 from mailtop.ui.ink import BLANK, Line, beside, fit, plain, text, under
 from mailtop.ui.keys import LIST, Bound
+from mailtop.ui.loglines import log_filter
 from mailtop.ui.meaning import cause_words
 from mailtop.ui.messages import AskLine, Copy, GoTo, OpenSheet, Say, WriteOut
 from mailtop.ui.prompt import Prompt
@@ -87,6 +88,10 @@ class Overview:
 
     def narrow(self, ask: PageAsk, label: str) -> None:
         """Overview shows everything; there is nothing to narrow."""
+
+    def log_filter(self) -> str:
+        """The log of the row's host or service."""
+        return log_filter(self._item())
 
     def down(self) -> None:
         """Next row."""

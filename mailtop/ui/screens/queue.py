@@ -17,6 +17,7 @@ from mailtop.ui.figures import count
 from mailtop.ui.ink import BLANK, Line, cut
 from mailtop.ui.keys import LIST, Bound
 from mailtop.ui.level import Level
+from mailtop.ui.loglines import log_filter
 from mailtop.ui.meaning import Meant, cause_words, meant
 from mailtop.ui.messages import AskLine, Copy, OpenSheet, PlanAct, Say, WriteOut
 from mailtop.ui.prompt import Prompt
@@ -112,6 +113,10 @@ class Queue:
         self._trail = [Level(PageAsk("causes", where=ask.where if ask.kind == "causes" else ""))]
         if ask.kind != "causes":
             self._trail.append(Level(replace(ask, limit=PAGE), label, label if ask.cause else ""))
+
+    def log_filter(self) -> str:
+        """The log of the message, of the domain, or of the cause's next hop."""
+        return log_filter(self._level.rows.current)
 
     # moving
 
