@@ -82,7 +82,9 @@ def test_a_refusal_says_what_was_asked(questions: Questions) -> None:
         asked = pool.submit(questions.asker("mail1").ask, Kind.PASSPHRASE, KEY, WORDS, True, lambda: True)
         until(lambda: questions.open)
         questions.answer(questions.open[0].id, None)
-        with pytest.raises(Unanswered, match="mail1: asked for passphrase of the key: not answered; ssh-add .*, or: r asks again"):
+        with pytest.raises(
+            Unanswered, match=r"mail1: asked for passphrase of the key: not answered; ssh-add .*, or: r asks"
+        ):
             asked.result(5)
 
 
