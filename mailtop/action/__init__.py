@@ -8,9 +8,9 @@ only door, drives them. Every id passes `queue_id` once more before it goes into
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import inf
 from typing import NamedTuple
 
@@ -32,14 +32,21 @@ __all__ = [
     "DESTINATION_ACTS",
     "Action",
     "DestinationAct",
+    "Evidence",
+    "Known",
+    "Looked",
     "Needs",
     "Wish",
     "carry_out",
+    "ids_of",
     "instance",
+    "numbered",
     "preview",
     "preview_of",
     "read_back",
     "reread",
+    "seen",
+    "still_meant",
 ]
 
 FEW = 200
@@ -59,6 +66,49 @@ Warn = Callable[[Sequence[Item], float, Facts], tuple[str, ...]]
 """Whole sentences for a preview, of the items, at a moment, by the target's facts."""
 
 
+class Known(NamedTuple):
+    """What the engine knows of a target. `paused`: domains whose delivery mailtop has paused there, None: not known."""
+
+    facts: Facts
+    paused: frozenset[str] | None
+
+
+class Looked(NamedTuple):
+    """What an act found before its preview. `items`: what it will take. No `steps`: those that it declares.
+
+    `without_undo`: why this once nothing undoes it.
+    """
+
+    items: Sequence[Item]
+    steps: tuple[Step, ...] = ()
+    warnings: tuple[str, ...] = ()
+    without_undo: str = ""
+
+
+class Evidence(NamedTuple):
+    """What log and queue say of one message since an act on it began.
+
+    `removed`: its id ended. `status`, `reason`: its last attempt's, empty for none. `listed`: the whole queue was
+    listed since the act ended, and it is in `queue` (None: in none). `told`: the log had the time to say how it left.
+    `late`: nothing more is to be expected. `requeued`: the id it went on under. `returned`: qmgr gave it back.
+    """
+
+    removed: bool = False
+    status: str = ""
+    reason: Foreign = Foreign(b"")
+    listed: bool = False
+    queue: Queue | None = None
+    told: bool = False
+    late: bool = False
+    requeued: str = ""
+    returned: bool = False
+
+
+Fates = tuple[Outcome, ...]
+Kept = tuple[tuple[Item, ...], Fates]
+"""The items that are still meant, and what became of the others."""
+
+
 @dataclass(frozen=True)
 class Action:
     """One act on queued messages, declared.
@@ -67,7 +117,12 @@ class Action:
     `program` gets `-` and the ids, a line each, on stdin. `sources`: queues it takes messages from; one that is
     elsewhere is refused, and named. `done`: queues that prove it was done. `stuck_in_delivery`: messages that are
     active when it comes may be delivered all the same. `warn(items, at, facts)` returns whole sentences for the
-    preview.
+    preview. `because`: why it takes none from a queue, in a word or two. `batch`: so many ids at a time, `pause`
+    seconds apart (0: all at once). `scope`: QueueEntry; Target where it is for a queue as a whole; Receipt where it
+    only takes an act back.
+
+    What an act does in a way of its own: `look` asks before the preview, `meant` what its items mean now, `carry` out,
+    `reads` back, and `judge` by log and queue what is still open.
     """
 
     key: str
@@ -84,6 +139,14 @@ class Action:
     warn: Warn = lambda items, at, facts: ()  # noqa: ARG005
     needs: Needs = _NEEDS
     scope: type = QueueEntry
+    because: Mapping[str, str] = field(default_factory=dict)
+    batch: int = 0
+    pause: float = 0.0
+    look: Callable[[Plan, Known], Asking[Looked]] | None = None
+    meant: Callable[[Plan], Asking[Kept]] | None = None
+    carry: Callable[[Plan, Sequence[Item]], Changing[None]] | None = None
+    reads: Callable[[Plan, Sequence[Item], bytes], Asking[Fates]] | None = None
+    judge: Callable[[Outcome, Evidence], Outcome | None] | None = None
 
     def argv(self, identity: Identity) -> tuple[str, ...]:
         """Return the program as it will be sent; `-c` where Postfix's instance is not the default one."""
@@ -91,8 +154,12 @@ class Action:
 
     def steps(self, target: str, identity: Identity, items: Sequence[Item]) -> tuple[Step, ...]:
         """Return the ordered steps of a plan."""
-        ids = f"{len(items):,} ids".replace(",", " ") if len(items) != 1 else "1 id"
-        return (Step(target, self.argv(identity), f"{ids} on stdin", self.expects, self.undone_by),)
+        return (Step(target, self.argv(identity), numbered(items), self.expects, self.undone_by),)
+
+
+def numbered(items: Sequence[Item]) -> str:
+    """What a step's stdin is, in words."""
+    return f"{f'{len(items):,} ids'.replace(',', ' ') if len(items) != 1 else '1 id'} on stdin"
 
 
 class Wish(NamedTuple):
@@ -195,7 +262,7 @@ def preview(action: Action, plan: Plan, warnings: tuple[str, ...] = (), facts: F
         target=plan.target,
         container=plan.target.partition("/")[2],
         danger=action.danger,
-        undo=action.undo,
+        undo="" if plan.without_undo else action.undo,
         commands=plan.steps,
         count=len(items),
         size=blast.size,
@@ -204,43 +271,78 @@ def preview(action: Action, plan: Plan, warnings: tuple[str, ...] = (), facts: F
         domains=tuple(blast.domains.most_common(LEADING)),
         samples=tuple(items[:SAMPLES]),
         in_delivery=blast.active if action.stuck_in_delivery else 0,
-        typed=str(len(items)) if action.danger in (Danger.SENDS, Danger.DESTRUCTIVE) else "",
-        warnings=(*action.warn(items, plan.at, facts or {}), *warnings),
+        typed=_typed(plan),
+        warnings=(*_without_undo(plan), *action.warn(items, plan.at, facts or {}), *warnings),
     )
 
 
-def reread(plan: Plan, queued: int | None = None) -> Asking[tuple[tuple[Item, ...], tuple[Outcome, ...]]]:
+def _typed(plan: Plan) -> str:
+    """What approves it: the count, or the host's name where there is none; nothing where `A` is enough."""
+    if plan.danger not in (Danger.SENDS, Danger.DESTRUCTIVE):
+        return ""
+    return str(len(plan.items)) if plan.items else plan.target.partition("/")[0]
+
+
+def _without_undo(plan: Plan) -> tuple[str, ...]:
+    return (f"Nothing will undo it: {plan.without_undo}.",) if plan.without_undo else ()
+
+
+def reread(plan: Plan, queued: int | None = None) -> Asking[Kept]:
     """Ask what the ids mean now; return the items that are still meant, and what became of the others.
 
     An id that means another sender or arrival is dropped: short ids are reused. The kept ones carry the queue they
     are in now. `queued`: messages in the whole queue, where known, to choose the cheaper way.
     """
     action = _action(plan)
-    seen = yield from _seen(plan, plan.items, queued)
+    if action.meant is not None:
+        return (yield from action.meant(plan))
+    return (yield from still_meant(action, plan, plan.items, queued))
+
+
+def still_meant(action: Action, plan: Plan, items: Sequence[Item], queued: int | None = None) -> Asking[Kept]:
+    """Ask which of some items are what they were when it was planned, and in a queue that the act takes from."""
+    now_there = yield from seen(plan, items, queued)
     kept: list[Item] = []
     dropped: list[Outcome] = []
-    for item in plan.items:
-        now = seen.get(item.id)
+    for item in items:
+        now = now_there.get(item.id)
         if now is None:
             dropped.append(Outcome(item.id, Fate.GONE))
         elif _unquoted(now.sender) != _unquoted(item.sender) or int(now.arrival) != int(item.arrival):
             dropped.append(Outcome(item.id, Fate.CHANGED, Foreign(b"now from " + (now.sender or b"<>"))))
         elif now.queue not in action.sources:
-            dropped.append(Outcome(item.id, Fate.REFUSED, Foreign(b"it is in " + now.queue.encode())))
+            why = action.because.get(now.queue) or f"it is in {now.queue}"
+            dropped.append(Outcome(item.id, Fate.REFUSED, Foreign(why.encode())))
         else:
             kept.append(Item(item.id, item.sender, item.arrival, item.size, now.queue, item.recipient))
     return tuple(kept), tuple(dropped)
 
 
-def carry_out(plan: Plan, items: Sequence[Item]) -> Iterator[Put]:
-    """Yield the changing commands, in order. `items`: what `reread` kept, never more than was approved."""
+def carry_out(plan: Plan, items: Sequence[Item]) -> Changing[None]:
+    """Change it, in the order of the steps. `items`: what `reread` kept, never more than was approved.
+
+    Raises what a step's answer says. Walked without answers, it tells what would be sent.
+    """
+    action = _action(plan)
     planned = {item.id for item in plan.items}
-    ids = [queue_id(item.id) for item in items]
-    if not ids or not planned.issuperset(ids):
-        raise Refused(plan.action, "nothing is left to do" if not ids else "an id is not in the plan", "plan again")
-    stdin = "".join(f"{key}\n" for key in ids).encode("ascii")
+    if (plan.items and not items) or not planned.issuperset(item.id for item in items):
+        why = "nothing is left to do" if not items else "an id is not in the plan"
+        raise Refused(plan.action, why, "plan again")
+    if action.carry is not None:
+        yield from action.carry(plan, items)
+        return
+    most = action.batch or len(items)
     for step in plan.steps:
-        yield Put(step.argv, stdin, timeout=60.0 + 0.01 * len(ids))
+        for first in range(0, len(items), most):
+            batch = items[first : first + most]
+            answer: Answer | None = yield Put(step.argv, ids_of(batch), timeout=60.0 + 0.01 * len(batch))
+            if answer is not None:
+                answer.ok(step.argv[0])
+
+
+def ids_of(items: Iterable[Item]) -> bytes:
+    """The ids as a step's stdin, a line each; raises ParseError for what is none."""
+    return "".join(f"{queue_id(item.id)}\n" for item in items).encode("ascii")
 
 
 def read_back(
@@ -248,12 +350,14 @@ def read_back(
 ) -> Asking[tuple[Outcome, ...]]:
     """Ask what became of each id; `stderr`: what the program reported."""
     action = _action(plan)
+    if action.reads is not None:
+        return (yield from action.reads(plan, items, stderr))
     report = said(stderr)
     if report.fatal and not report.messages:
         return tuple(Outcome(item.id, Fate.REFUSED, report.fatal) for item in items)
-    seen = yield from _seen(plan, items, queued)
+    now_there = yield from seen(plan, items, queued)
     warnings = {item.id: line for item in items for line in report.warnings if line.find(item.id.encode()) >= 0}
-    return tuple(_outcome(action, item, seen.get(item.id), warnings.get(item.id)) for item in items)
+    return tuple(_outcome(action, item, now_there.get(item.id), warnings.get(item.id)) for item in items)
 
 
 def _outcome(action: Action, item: Item, now: Seen | None, warning: Foreign | None) -> Outcome:
@@ -273,7 +377,7 @@ def _outcome(action: Action, item: Item, now: Seen | None, warning: Foreign | No
     return Outcome(item.id, Fate.REFUSED, warning or Foreign(b"it is still in " + now.queue.encode()))
 
 
-def _seen(plan: Plan, items: Sequence[Item], queued: int | None) -> Asking[dict[str, Seen]]:
+def seen(plan: Plan, items: Sequence[Item], queued: int | None = None) -> Asking[dict[str, Seen]]:
     """Ask for the messages behind ids: each by itself, or by one listing, whichever costs the host less."""
     if len(items) <= FEW and (queued is None or len(items) * BY_ID <= queued * BY_LISTING):
         found = yield from _one_by_one_or_listed(plan, items)
@@ -321,7 +425,7 @@ def _one_by_one(plan: Plan, items: Iterable[Item]) -> Asking[dict[str, Seen]]:
         large=True,
         limit=64 << 20,
     )
-    found: dict[str, Seen] = {seen.id: seen for seen in envelopes(answer.stdout)}
+    found: dict[str, Seen] = {one.id: one for one in envelopes(answer.stdout)}
     if not found and answer.exit not in (0, 123):  # 123: postcat failed for some, which is what gone looks like
         answer.ok("postcat", "reading a queue file needs root")
     refused = [line for line in answer.stderr.splitlines() if line and b"No such file or directory" not in line]

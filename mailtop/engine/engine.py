@@ -18,7 +18,7 @@ from mailtop.engine.audit import AuditLog, NoAudit
 from mailtop.engine.catching_up import catch_up
 from mailtop.engine.changing import is_destination_act
 from mailtop.engine.clock import Clock, SystemClock, within
-from mailtop.engine.executor import Executor
+from mailtop.engine.executor import Executor, is_queue_act
 from mailtop.engine.mta import Mta
 from mailtop.engine.playing import Playing
 from mailtop.engine.process import Setup
@@ -92,6 +92,7 @@ class Engine:
             operator=operator,
             read_only=read_only,
             rights=lambda target: self._watching.watches[target.host].rights.of(target.container),
+            paused=lambda name: self._watching.paused(name),
         )
         self._interval = _pace(settings.interval)
         self._paused = False
@@ -318,6 +319,9 @@ class Engine:
             raise Refused(action, "says not on what", "mark rows with space, or set a filter that matches some")
         if is_destination_act(action):
             return await self._plan_change(action, selection)
+        if is_queue_act(action):
+            names = [mta.target.name for mta in self._watching.mtas if selection.target in ("", mta.target.name)]
+            return await _all(action, [self._executor.plan(action, name, ()) for name in names])
         now = self._clock.now()
         chosen = [(mta, mta.select(selection, now)) for mta in self._watching.mtas]
         acts = [

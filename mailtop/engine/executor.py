@@ -9,16 +9,27 @@ from contextlib import suppress
 import msgspec
 from msgspec.structs import replace
 
-from mailtop.action import ACTIONS, Action, carry_out, instance, preview, preview_of, read_back, reread
+from mailtop.action import (
+    ACTIONS,
+    Action,
+    Known,
+    Looked,
+    carry_out,
+    instance,
+    preview,
+    preview_of,
+    read_back,
+    reread,
+)
 from mailtop.engine.audit import AuditLog
 from mailtop.engine.capabilities import UNKNOWN, Capabilities
 from mailtop.engine.changing import carried_out, planned, rechecked, unplanned
 from mailtop.engine.clock import Clock
 from mailtop.engine.link import Link, drive
 from mailtop.engine.receipts import Receipts, intent
-from mailtop.model.ask import Answer, Asking, Command, Engine
+from mailtop.model.ask import Answer, Asking, Command, Engine, Put
 from mailtop.model.destination import Terms
-from mailtop.model.errors import AskFailed, MailtopError, Refused, UsageError
+from mailtop.model.errors import MailtopError, Refused, UsageError
 from mailtop.model.mail import QueueId
 from mailtop.model.operation import Approval, Danger, Fate, Item, Outcome, Plan, Preview, Receipt
 from mailtop.model.text import Foreign
@@ -69,7 +80,7 @@ def _difference(planned: Identity, found: Identity) -> str:
     return "the container was re-created" if planned.container != found.container else "another Postfix instance"
 
 
-_WELL = frozenset((Fate.DONE, Fate.IN_DELIVERY, Fate.DELIVERED))
+_WELL = frozenset((Fate.DONE, Fate.IN_DELIVERY, Fate.UNDER_WAY, Fate.DELIVERED))
 
 
 def _last_line(said: Foreign) -> Foreign:
@@ -77,15 +88,20 @@ def _last_line(said: Foreign) -> Foreign:
     return Foreign(said.rpartition(b"\n")[2])
 
 
-def _unsaid(kept: tuple[Item, ...], outcomes: tuple[Outcome, ...]) -> str:
+def _unsaid(goes: bool, outcomes: tuple[Outcome, ...]) -> str:
     """What the program did not say, but its work does."""
-    if not kept:
+    if not goes:
         return "nothing was left to do"
     unknown = sum(outcome.fate is Fate.UNKNOWN for outcome in outcomes)
     if unknown:
         return f"{unknown} could not be read back yet"
     undone = sum(outcome.fate not in _WELL for outcome in outcomes)
     return f"{undone} were not done" if undone else ""
+
+
+def is_queue_act(key: str) -> bool:
+    """Is this an act on a queue as a whole, not on messages that somebody chose?"""
+    return any(action.key == key and action.scope is Target for action in ACTIONS)
 
 
 def _age(fact: dict[str, object], now: float) -> float:
@@ -112,10 +128,12 @@ class Executor:
         operator: str,
         read_only: str,
         rights: Callable[[Target], Awaitable[Capabilities]] = _untold,
+        paused: Callable[[str], frozenset[str] | None] = lambda target: None,  # noqa: ARG005
     ) -> None:
         """`queued`: how many messages a target's queue holds, None where nobody knows.
 
-        `facts`: what a target said of itself. `rights`: what we may do on it.
+        `facts`: what a target said of itself. `rights`: what we may do on it. `paused`: domains that mailtop has paused
+        there, None where nobody knows.
         `operator`: who the audit file names. `read_only`: why nothing can ever be unlocked, empty where it can.
         """
         self._operator = operator
@@ -126,6 +144,7 @@ class Executor:
         self._queued = queued
         self._facts = facts
         self._rights = rights
+        self._paused = paused
         self._audit = audit
         self._clock = clock
         self._plans: dict[str, tuple[Plan, Preview]] = {}
@@ -157,20 +176,27 @@ class Executor:
         `undoes`: the receipt that this takes back. `warnings` go into the preview with the action's own.
         """
         action = _action(key)
-        if not items:
+        link, where = self._linked(target)
+        if not items and action.scope is not Target:
             raise Refused(action.label, "nothing is selected", "mark rows with space, or set a filter")
-        may = await self._rights(self._linked(target)[1])
+        if action.scope is Receipt and not undoes:
+            raise Refused(action.label, "takes an act back, and needs its receipt", "see :undo")
+        may = await self._rights(where)
         may.check(action.needs)
         identity = await self._identity(target)
         now = self._clock.now()
         self._numbers += 1
         number = f"{int(now * 1000):x}-{self._numbers}"
-        steps = action.steps(target, identity, items)
+        plan = Plan(number, key, target, identity, action.danger, items, (), now, undoes)
+        facts, looked = self._facts(target), Looked(items)
+        if action.look is not None:
+            known = Known(facts, self._paused(target))
+            looked = await drive(action.look(plan, known), link, where.container, key)
+        steps = looked.steps or action.steps(target, identity, looked.items)
         steps = tuple(replace(step, argv=may.by_sudo(step.argv, action.needs)) for step in steps)
-        plan = Plan(number, key, target, identity, action.danger, items, steps, now, undoes)
+        plan = replace(plan, items=looked.items, steps=steps, without_undo=looked.without_undo)
         colleagues = await asyncio.to_thread(self._colleagues, target, now)
-        facts = self._facts(target)
-        shown = await asyncio.to_thread(preview, action, plan, (*warnings, *colleagues), facts)
+        shown = await asyncio.to_thread(preview, action, plan, (*looked.warnings, *warnings, *colleagues), facts)
         self._keep(plan, shown)
         return shown
 
@@ -248,13 +274,13 @@ class Executor:
         if not approval.dry_run:
             self._plans.pop(plan.id, None)  # an approval is good for one act
         action, at = _action(plan.action), self._clock.now()
-        undo = "" if approval.dry_run or plan.undoes else action.undo
+        undo = "" if approval.dry_run or plan.undoes or plan.without_undo else action.undo
         number = f"r{plan.id}{f'-dry{at:.3f}' if approval.dry_run else ''}"
         approval = replace(approval, by=self._operator)
         self._audit.write(intent(number, plan, kept, dropped, approval, at, undo))
         said, error, outcomes = Foreign(b""), "", tuple(Outcome(item.id, Fate.DONE) for item in kept)
-        ended = 0.0
-        if kept and not approval.dry_run:
+        ended, goes = 0.0, bool(kept) or not plan.items
+        if goes and not approval.dry_run:
             said, error = await self._send(plan, kept, link, target)
             ended = self._clock.now()
             outcomes = await self._read_back(plan, kept, said, link, target)
@@ -266,10 +292,10 @@ class Executor:
             approval.by,
             at,
             approval.dry_run,
-            ok=not error and bool(kept) and all(outcome.fate in _WELL for outcome in outcomes),
+            ok=not error and goes and all(outcome.fate in _WELL for outcome in outcomes),
             outcomes=(*dropped, *outcomes),
             said=_last_line(said),
-            error=error or _unsaid(kept, outcomes),
+            error=error or _unsaid(goes, outcomes),
             undo=undo,
             ended=ended,
         )
@@ -308,19 +334,21 @@ class Executor:
 
     async def _send(self, plan: Plan, kept: tuple[Item, ...], link: Link, target: Target) -> tuple[Foreign, str]:
         """Send every step once, in order; return what the last one said, and why it stopped, where it did."""
-        said = Foreign(b"")
-        for put in carry_out(plan, kept):
-            try:
-                # By its id, so that a container made anew under the name meanwhile gets nothing.
-                answer = await link.ask(plan.identity.container or target.container, put, plan.action)
-            except AskFailed as error:
-                return said, str(error)
-            said = Foreign(answer.stderr.strip() or answer.stdout.strip())
-            try:
-                answer.ok(put.argv[0])
-            except AskFailed as error:
-                return said, str(error)
-        return said, ""
+        said, pause = Foreign(b""), _action(plan.action).pause
+        where = plan.identity.container or target.container  # by its id: one made anew under the name gets nothing
+        going = carry_out(plan, kept)
+        try:
+            ask = next(going)
+            while True:
+                answer = await link.ask(where, ask, plan.action)
+                if isinstance(ask, Put):
+                    said = Foreign(answer.stderr.strip() or answer.stdout.strip())
+                ask = going.send(answer)
+                await self._clock.sleep(pause)
+        except StopIteration:
+            return said, ""
+        except MailtopError as error:
+            return said, str(error)
 
     async def _read_back(
         self, plan: Plan, kept: tuple[Item, ...], said: bytes, link: Link, target: Target

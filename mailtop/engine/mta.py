@@ -7,7 +7,7 @@ from math import inf
 
 from msgspec.structs import replace
 
-from mailtop.action import ACTIONS, Action
+from mailtop.action import ACTIONS, Action, Evidence
 from mailtop.config import FlowSettings
 from mailtop.derive.hops import Flow, HopFlow
 from mailtop.engine.queue_state import failed_since, queue_state, stale_after
@@ -232,11 +232,13 @@ class Mta:
             return f"listing cut off after {len(listing):,} messages"
         return f"{listing.unreadable:,} lines of the listing are unreadable"
 
-    def decide(self, action_key: str, outcome: Outcome, after: float) -> Outcome | None:
+    def decide(self, action_key: str, outcome: Outcome, after: float, began: float = 0.0) -> Outcome | None:
         """What an act that ended at `after` did to a message: by the log, then by a listing asked for since."""
         action, number = _ACTIONS.get(action_key), outcome.id
         if action is None:
             return self._decide_change(action_key, outcome, after)
+        if action.judge is not None:
+            return action.judge(outcome, self._found(number, after, began or after))
         if self.book.removed(number, self.theirs(after - ACTING)):
             return self._left(action, number, after)
         listing = self.queue.listing
@@ -258,6 +260,31 @@ class Mta:
         if last is not None or late:
             return Outcome(number, Fate.DONE, last.reason if last is not None else Foreign(b""))
         return None
+
+    def _found(self, number: QueueId, after: float, began: float) -> Evidence:
+        """What log and queue say of a message since an act that began and ended then."""
+        listing, since = self.queue.listing, self.theirs(began)
+        listed = listing is not None and listing.whole and self.listing_at > after
+        entry = self.queue.entry(number) if listed else None
+        last = self.book.fate(number, since)
+        return Evidence(
+            removed=self.book.removed(number, since),
+            status=last.status if last is not None else "",
+            reason=last.reason if last is not None else Foreign(b""),
+            listed=listed,
+            queue=entry.queue if entry is not None else None,
+            told=listed and self._told,
+            late=max(self.log_at, self.listing_at) - after > UNDECIDED,
+            requeued=self.book.requeued(number, since),
+            returned=self.book.returned(number, since),
+        )
+
+    @property
+    def paused(self) -> frozenset[str] | None:
+        """The domains whose delivery mailtop has paused here; None before anybody asked."""
+        if not self.standings_at:
+            return None
+        return frozenset(one.domain for one in self.standings if one.half_way or one.action == "destination.pause")
 
     def _decide_change(self, action_key: str, outcome: Outcome, after: float) -> Outcome | None:
         """What an act on a destination came to, by the notes on the target; None while they say half-way."""

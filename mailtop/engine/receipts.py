@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from itertools import islice
+from itertools import chain, islice
 
 from msgspec.structs import replace
 
@@ -17,12 +17,12 @@ from mailtop.model.text import Foreign
 
 REMEMBERED = 86_400.0  # seconds: an older act is history, in the audit file, and not to be taken back
 SHOWN = 20  # receipts a face is given, each with …
-TOLD = 100  # outcomes at most, of those that are not simply done
+TOLD = 100  # outcomes at most: those that are not done, then those of which there is more to say
 KEPT = 200  # receipts in memory; all are in the audit file
 CLOSED = "mailtop ended before this act was read back"
 
-Decide = Callable[[str, str, Outcome, float], Outcome | None]
-"""Asks queue and log what became of a message: (action, target, outcome so far, when the act had ended).
+Decide = Callable[[str, str, Outcome, float, float], Outcome | None]
+"""Asks queue and log what became of a message: (action, target, outcome so far, when the act had ended, and begun).
 
 None while nothing has decided it."""
 
@@ -78,7 +78,8 @@ class Receipts:
     def _settled(self, receipt: Receipt, outcome: Outcome, decide: Decide) -> Outcome:
         if not is_open(outcome):
             return outcome
-        return decide(receipt.action, receipt.target, outcome, receipt.ended or receipt.at) or outcome
+        ended = receipt.ended or receipt.at
+        return decide(receipt.action, receipt.target, outcome, ended, receipt.at) or outcome
 
     def _keep(self, receipt: Receipt) -> None:
         self._receipts[receipt.id] = receipt
@@ -145,13 +146,14 @@ def counted(receipt: Receipt) -> Receipt:
 def _brief(receipt: Receipt) -> Receipt:
     if receipt.action.startswith("destination."):  # its one outcome names the domain
         return receipt
-    telling = (outcome for outcome in receipt.outcomes if outcome.fate is not Fate.DONE)
+    done = (outcome for outcome in receipt.outcomes if outcome.fate is Fate.DONE and outcome.said)
+    telling = chain((outcome for outcome in receipt.outcomes if outcome.fate is not Fate.DONE), done)
     return replace(receipt, outcomes=tuple(islice(telling, TOLD)))
 
 
 def is_open(outcome: Outcome) -> bool:
     """Does this message's fate still have to be decided?"""
-    return outcome.fate in (Fate.IN_DELIVERY, Fate.UNKNOWN)
+    return outcome.fate in (Fate.IN_DELIVERY, Fate.UNDER_WAY, Fate.UNKNOWN)
 
 
 def intent(

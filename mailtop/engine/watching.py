@@ -207,6 +207,11 @@ class Watching:
         mta = self._mtas.get(target)
         return mta.messages if mta is not None else None
 
+    def paused(self, target: str) -> frozenset[str] | None:
+        """The domains whose delivery mailtop has paused on a target; None where nobody knows."""
+        mta = self._mtas.get(target)
+        return mta.paused if mta is not None else None
+
     def facts(self, target: str) -> Mapping[str, str]:
         """What a target said of itself, by the fact's name; empty where it said nothing yet."""
         mta = self._mtas.get(target)
@@ -217,10 +222,10 @@ class Watching:
         """Changes whenever something is known from which the fate of a message may be decided."""
         return tuple((name, *mta.evidence) for name, mta in self._mtas.items())
 
-    def decide(self, action: str, target: str, outcome: Outcome, after: float) -> Outcome | None:
+    def decide(self, action: str, target: str, outcome: Outcome, after: float, began: float) -> Outcome | None:
         """What became of a message since an act; None while nothing has decided it."""
         mta = self._mtas.get(target)
-        return mta.decide(action, outcome, after) if mta is not None else None
+        return mta.decide(action, outcome, after, began) if mta is not None else None
 
     def unknown(self, mta: Mta) -> str:
         """Why a queue's messages are not known, empty where they are."""

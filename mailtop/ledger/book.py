@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 from mailtop.ledger.acceptance import Acceptance
 from mailtop.ledger.deliveries import Deliveries
+from mailtop.ledger.endings import Endings
 from mailtop.ledger.entry import (
     LOCAL,
     NOTICE,
@@ -58,6 +59,7 @@ class Ledger:
         self._acceptance = Acceptance(self._ids, self._hops.addresses, ignored)
         self._reasons = Reasons(reduce)
         self._attempts = Deliveries(self._ids, self._hops, self._acceptance, self._reasons)
+        self._endings = Endings()
         self._swept = 0.0
         self.refusals = Refusals(ignored)
         self.attempts = self._attempts.attempts
@@ -76,6 +78,7 @@ class Ledger:
         self._active(batch.active)
         self._notices(batch.notices)
         self._attempts.feed(batch.deliveries)
+        self._endings.feed(batch.pickups, batch.expired)
         self._handled(batch.handled)
         self._removed(batch.removed)
         self.refusals.feed(batch)
@@ -163,6 +166,14 @@ class Ledger:
         """Did the id's life end at or after a time? Known for some minutes, or 5,000 further ends."""
         at = self._ids.ended(id_.encode())
         return at is not None and at >= after // 1
+
+    def requeued(self, id_: QueueId, after: float) -> str:
+        """Return the id under which `postsuper -r` had a message go on, at or after a time; empty where it had not."""
+        return self._endings.requeued(id_.encode(), after)
+
+    def returned(self, id_: QueueId, after: float) -> bool:
+        """Did qmgr give a message back, as too old or because somebody said so, at or after a time?"""
+        return self._endings.returned(id_.encode(), after)
 
     def next_id(self, id_: QueueId) -> QueueId | None:
         """Return the id under which the filter re-injected a message (or local forwarded it)."""

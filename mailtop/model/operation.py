@@ -95,7 +95,7 @@ class Plan(Struct, frozen=True):
     """An act on one target, frozen. Lives in the engine; a face sees its `Preview`.
 
     `items` are the messages of an act on messages; a million of them are nouns only while they are walked. `work` is
-    that of an act on a destination.
+    that of an act on a destination. `without_undo`: why this once nothing undoes an act that else could be.
     """
 
     id: str
@@ -108,6 +108,7 @@ class Plan(Struct, frozen=True):
     at: float
     undoes: str = ""  # the receipt that this plan takes back
     work: Work | None = None
+    without_undo: str = ""
 
 
 class Preview(Struct, frozen=True):
@@ -158,6 +159,7 @@ class Fate(StrEnum):
     CHANGED = "changed"  # the id means another message now: dropped
     REFUSED = "refused"
     IN_DELIVERY = "in delivery"  # Postfix finishes what it has begun: open until the log decides
+    UNDER_WAY = "under way"  # asked for, and Postfix has not come to it yet: open until the log decides
     DELIVERED = "delivered"  # it left all the same
     UNKNOWN = "unknown"  # the connection ended before it could be read back
 

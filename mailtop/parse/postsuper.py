@@ -13,7 +13,7 @@ from mailtop.model.mail import QueueId
 from mailtop.model.text import Foreign
 
 _DONE = re.compile(
-    rb"^postsuper: (?P<what>Placed on hold|Released from hold|Requeued|Deleted|Expired): (?P<count>\d+) messages?$"
+    rb"^postsuper: (?:Placed on hold|Released from hold|Requeued|Deleted|Force-expired): (?P<count>\d+) messages?$"
 )
 _FATAL = re.compile(rb"^postsuper: (?:fatal|panic|error): (?P<said>.*)")
 _WARNING = re.compile(rb"^postsuper: warning: (?P<said>.*)")
@@ -50,6 +50,16 @@ def said(stderr: bytes) -> Said:
         elif warned := _WARNING.match(line):
             warnings.append(Foreign(warned["said"]))
     return Said(count, tuple(warnings), fatal)
+
+
+def named(stderr: bytes, deed: bytes) -> frozenset[str]:
+    """Return the ids of which postsuper says that it did this: `removed`, `requeued`, `expired`, `placed on hold`.
+
+    >>> sorted(named(b"postsuper: 4jYbPZ67MTzF1q0: removed\npostsuper: Deleted: 1 message\n", b"removed"))
+    ['4jYbPZ67MTzF1q0']
+    """
+    found = re.findall(rb"^postsuper: ([0-9A-Za-z]{6,32}): " + re.escape(deed) + rb"$", stderr, re.MULTILINE)
+    return frozenset(id_.decode("ascii") for id_ in found)
 
 
 class Seen(NamedTuple):

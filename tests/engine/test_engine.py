@@ -224,7 +224,8 @@ async def test_mail_in_delivery_keeps_the_receipt_open_until_the_log_decides(eng
     snapshot = await until(engine, lambda snapshot: bool(snapshot.receipts) and not snapshot.receipts[-1].open)
 
     receipt = snapshot.receipts[-1]
-    assert [(outcome.id, outcome.fate) for outcome in receipt.outcomes] == [(QueueId(leaving), Fate.DELIVERED)]
+    telling = [(outcome.id, outcome.fate) for outcome in receipt.outcomes if outcome.fate is not Fate.DONE]
+    assert telling == [(QueueId(leaving), Fate.DELIVERED)]
     assert receipt.count(Fate.DONE) == 4
 
 
