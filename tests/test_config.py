@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from mailtop import config
 from mailtop.config.shape import HostSettings
+from mailtop.config.targets import runs_here
 from mailtop.model.errors import ConfigError, UsageError
 from mailtop.model.topology import Role
 
@@ -147,3 +148,15 @@ def test_a_target_that_could_be_an_option_or_a_command_is_refused(target: str) -
 def test_folders_follow_xdg() -> None:
     assert config.default_path({"XDG_CONFIG_HOME": "/c"}) == Path("/c/mailtop/config.toml")
     assert config.state_folder({"XDG_STATE_HOME": "/s"}) == Path("/s/mailtop")
+
+
+def test_this_machine_is_watched_for_a_service_of_its_own_too(tmp_path: Path) -> None:
+    for number, name in (("1", "systemd"), ("77", "bash")):
+        (tmp_path / number).mkdir()
+        (tmp_path / number / "comm").write_text(f"{name}\n")
+    nowhere = str(tmp_path / "docker.sock")
+    assert not runs_here(nowhere, str(tmp_path), {})
+    assert runs_here(nowhere, str(tmp_path), {"DOCKER_HOST": "tcp://127.0.0.1:2375"})
+
+    (tmp_path / "77" / "comm").write_text("qmgr\n")
+    assert runs_here(nowhere, str(tmp_path), {})

@@ -9,11 +9,15 @@ import pytest
 
 from mailtop.engine.capabilities import UNKNOWN, Capabilities, Rights, Socket
 from mailtop.engine.clock import SystemClock
+from mailtop.engine.collector import Collector
 from mailtop.engine.link import Link
 from mailtop.model.ask import Answer, Command, Engine
 from mailtop.model.errors import Denied, LinkLost, Missing
 from mailtop.model.needs import Needs
+from mailtop.model.snapshot import Health
+from mailtop.model.topology import Role, Target
 from mailtop.parse.sudo_list import Allowed
+from mailtop.probe import probes
 from mailtop.transport.replay import ReplaySource
 
 FIND = Needs(binary=("find",), root=True, sudo="find")
@@ -117,3 +121,22 @@ async def test_a_lost_connection_has_not_told_anything_and_no_shell_leaves_all_t
     assert await rights.of("") == UNKNOWN
     source.says = Answer(SAID)
     assert (await rights.of("")).known
+
+
+async def test_a_denied_need_is_marked_and_the_host_is_not_even_asked(link: Link, source: Telling) -> None:
+    source.says = Answer(SAID.replace(b"find\t/usr/bin/find\n", b"awk\t/usr/bin/awk\n"))
+    rights = Rights(link, sudo=False)
+    (probe,) = (probe for probe in probes() if probe.name == "postfix_queue")
+    collector = Collector(
+        probe, Target("mail1", "", (Role.MTA,)), link, SystemClock(), lambda *_: None, rights=rights.of
+    )
+    await collector.run()
+    assert (collector.state.health, collector.state.last_ok) == (Health.UNKNOWN, 0.0)
+    assert collector.state.note == "postconf: not in PATH there"
+
+    source.says = Answer(SAID + b"program\tpostconf\t/usr/sbin/postconf\nprogram\tawk\t/usr/bin/awk\n")
+    link.generation += 1
+    await collector.run()
+    assert collector.state.health is Health.DENIED
+    assert "only root may, and ops may not by sudo" in collector.state.note
+    assert set(source.programs) == {"sh"}

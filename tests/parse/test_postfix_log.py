@@ -321,3 +321,13 @@ def test_a_line_of_busyboxs_syslogd_is_read_behind_its_level() -> None:
     )
 
     assert (len(batch.deliveries), len(batch.removed), batch.foreign) == (1, 1, 0)
+
+
+def test_of_a_log_that_instances_share_only_the_wanted_ones_lines_are_read() -> None:
+    sent = b"4jYVWS68jQzDHCG: to=<a@b.test>, relay=x[192.0.2.1]:25, delay=1, delays=0/0/0/1, dsn=2.0.0, status=sent (250 ok)"
+    lines = b"".join(HEAD + name + b"/smtp[7]: " + sent + b"\n" for name in (b"postfix", b"postfix-out", b"postfix"))
+
+    out = PostfixLog(Stamps(REFERENCE), lambda name: name == b"postfix-out").read(lines)
+    default = PostfixLog(Stamps(REFERENCE), lambda name: name != b"postfix-out").read(lines)
+    assert (len(out.deliveries), len(default.deliveries)) == (1, 2)
+    assert out.unreadable == default.unreadable == 0
