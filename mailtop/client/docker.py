@@ -49,6 +49,9 @@ class Inspected(msgspec.Struct):
     Config: Config
 
 
+_inspected = msgspec.json.Decoder(Inspected)  # here, once: two threads that look at a Struct first crash msgspec
+
+
 class Docker:
     """One Engine. `dial` returns a new socket to it, or raises OSError or AskFailed. Thread-safe."""
 
@@ -199,7 +202,7 @@ class Docker:
     def _inspect(self, container: str) -> Inspected:
         body = self._get(f"{self._agreed(PATIENCE)}/containers/{quote(container, safe='')}/json", PATIENCE)
         try:
-            return msgspec.json.decode(body, type=Inspected)
+            return _inspected.decode(body)
         except msgspec.DecodeError as error:
             raise Garbled(f"{self.name}/{container}", "the Engine's description of it is not in its format") from error
 

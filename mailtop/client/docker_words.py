@@ -16,10 +16,13 @@ class _Versions(msgspec.Struct):
     MinAPIVersion: str = "1.12"
 
 
+_versions = msgspec.json.Decoder(_Versions)  # here, once: two threads that look at a Struct first crash msgspec
+
+
 def agreed(thing: str, body: bytes) -> tuple[int, int]:
     """The newest version that both know, by an answer to `/version`; raises Garbled, Missing."""
     try:
-        engine = msgspec.json.decode(body, type=_Versions)
+        engine = _versions.decode(body)
         newest, oldest = _version(engine.ApiVersion), _version(engine.MinAPIVersion)
     except (msgspec.DecodeError, ValueError) as error:
         raise Garbled(thing, "what answers is no Docker Engine") from error

@@ -65,11 +65,14 @@ class _Top(Struct, rename="pascal"):
     processes: list[list[str]] | None = None
 
 
+_listed, _top = msgspec.json.Decoder(list[_Listed]), msgspec.json.Decoder(_Top)
+
+
 def containers() -> Asking[tuple[Container, ...]]:
     """Ask the Engine for all its containers. A name that Docker would not allow is passed over."""
     answer = yield Engine("/containers/json?all=1", keep=_KEEP)
     try:
-        listed = msgspec.json.decode(answer.stdout, type=list[_Listed])
+        listed = _listed.decode(answer.stdout)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise ParseError("docker", f"the list of containers is not what the Engine sends: {error}") from error
     found = []
@@ -108,7 +111,7 @@ def top(container: Container) -> Asking[frozenset[str]]:
     """Ask the Engine what runs in a container whose processes the host does not show."""
     answer = yield Engine(f"/containers/{container.id}/top?ps_args=-eo%20pid,comm", keep=("Processes",))
     try:
-        listed = msgspec.json.decode(answer.stdout, type=_Top)
+        listed = _top.decode(answer.stdout)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise ParseError("docker", f"the list of processes is not what the Engine sends: {error}") from error
     return frozenset(row[-1] for row in listed.processes or () if row)

@@ -59,6 +59,9 @@ class _Message(Struct, gc=False):
     recipients: list[_Recipient] = []
 
 
+_message = msgspec.json.Decoder(_Message)  # here, once: two threads that look at a Struct first crash msgspec
+
+
 class Cell(NamedTuple):
     """What many messages share: queue code, index of the reason, index of the recipient's domain."""
 
@@ -143,7 +146,7 @@ class ListingReader:
     """
 
     def __init__(self) -> None:
-        self._decoder = msgspec.json.Decoder(_Message)
+        self._decoder = _message
         self._rest = b""
         self._ids = Texts()
         self._recipients = Texts()
