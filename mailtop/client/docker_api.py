@@ -8,6 +8,7 @@ way over SSH is never ours and would import paramiko, as much again; an empty mo
 from __future__ import annotations
 
 import http.client
+import logging
 import socket
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -33,6 +34,8 @@ from mailtop.transport.deadline import Deadline
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
+
+logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)  # it warns of each connection that is not kept
 
 KEPT = 4  # connections kept between requests; one more is closed after its answer
 
