@@ -184,10 +184,11 @@ class Finder:
         self._instances: dict[Target, dict[Target, bytes]] = {}
 
     def forget(self) -> None:
-        """A new connection may lead to another machine."""
+        """A new connection may lead to another machine: look again. Until then what was seen holds: a Postfix that is
+        nobody's for a moment would lose its place in its log."""
         self.engine = self.machine = ""
-        self.seen, self._looked_at = None, 0.0
-        self._since, self._programs, self._instances = {}, {}, {}
+        self._looked_at = 0.0
+        self._since = {}
 
     def who(self) -> Asking[None]:
         """Ask, once a connection, which machine and which Engine this is."""

@@ -261,7 +261,7 @@ class PostfixLog:
 
 
 def _plain(line: bytes) -> bytes:
-    """A line without the stamp of `docker logs -t` before its own, or the level of BusyBox's syslogd behind its host."""
+    """A line without the stamp that `docker logs -t` puts before its own, or the level that BusyBox's syslogd adds."""
     return line.partition(b" ")[2] if line[:4].isdigit() else _LEVEL.sub(rb"\1", line, 1)
 
 

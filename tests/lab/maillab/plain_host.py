@@ -4,7 +4,7 @@ import shlex
 from dataclasses import dataclass, field
 
 from maillab import images
-from maillab.containers import STATE, Container, fingerprint, run_command
+from maillab.containers import GATEWAY, STATE, Container, fingerprint, run_command
 from maillab.engine import LAB, Engine
 from maillab.errors import LabError
 from maillab.waiting import wait_until
@@ -17,6 +17,9 @@ MAIL3 = Container(
     reads=("host",),
     mounts=(f"{STATE / 'ssh'}:/state/ssh:ro",),
     options=("--cap-add", "NET_ADMIN"),
+)
+STDOUT = Container(
+    "mail4-postfix", "172.28.0.141", image="plain", runs="plain", environment=("KEEPER=stdout",), mounts=MAIL3.mounts
 )
 SSH_CONFIG = STATE / "plain" / "config"
 KEEPERS = ("maillog_file", "rsyslog", "traditional", "busybox", "journald")
@@ -52,10 +55,9 @@ class PlainHost:
         self.shell(f"{words} /lab/plain/keep.sh {keeper}")
         wait_until(lambda: "220" in self.shell("exec 3<>/dev/tcp/127.0.0.1/25; head -n1 <&3"), 30, "mail3 greets")
 
-    def rotate(self, *, copy: bool = False, packed: bool = False) -> None:
-        """Let logrotate do its work: by rename and a signal, or by copy and truncation."""
+    def rotate(self, *, copy: bool = False) -> None:
+        """Let logrotate do its work: by rename and a signal, or by copy and truncation; the second oldest is packed."""
         edits = "s/create.*/copytruncate/; /postrotate/,/endscript/d" if copy else ""
-        edits += "; /delaycompress/d" if packed else ""
         self.shell(
             f"sed '{edits}' /lab/plain/logrotate.conf >/tmp/rotate.conf && "
             "chmod 644 /tmp/rotate.conf && logrotate --force --state /tmp/rotate.state /tmp/rotate.conf"
@@ -66,7 +68,33 @@ class PlainHost:
 
     def cut_connections(self) -> None:
         """End every SSH session, as a lost connection does; sshd itself stays."""
-        self.shell("pkill -f 'sshd: [a-z]+' || true")
+        self.shell("pkill -f 'sshd: [a-z]+@' || true")
+
+    def truncate(self) -> None:
+        """Throw away what the log holds."""
+        self.shell(": >/var/log/mail.log")
+
+    def isolate(self) -> None:
+        """Cut every connection, and let none be made."""
+        self.shell(f"pkill -f 'sshd: [a-z]+@'; ip route add blackhole {GATEWAY}/32")
+
+    def rejoin(self) -> None:
+        """Let connections be made again."""
+        self.shell(f"ip route del blackhole {GATEWAY}/32 || true")
+
+    def flood(self, messages: int) -> None:
+        """Mail from within: it needs no network."""
+        self.shell(
+            f"smtp-source -c -l 200 -m {messages} -s 4 -f nobody@b.test -t friend@sent.test 127.0.0.1:25", timeout=120
+        )
+
+    def at_rest(self) -> bool:
+        """Is nothing under way in Postfix?"""
+        return not self.shell("find /var/spool/postfix/{maildrop,incoming,active} -type f | head -n1")
+
+    def everything(self) -> list[str]:
+        """Every line that Postfix has ever logged, thrown away or not; by rsyslog and journald."""
+        return self.shell("cat /var/log/everything").splitlines()
 
     def lines(self) -> list[str]:
         """Every line of Postfix's log that is still there, in order."""
@@ -89,6 +117,13 @@ class PlainHost:
             f"    IdentityFile {STATE / 'ssh/id_ed25519'}\n    IdentitiesOnly yes\n"
             f"    UserKnownHostsFile {known_hosts}\n    StrictHostKeyChecking yes\n"
         )
+
+
+def recreate(engine: Engine) -> None:
+    """Make the container whose Postfix logs to its output, or make it anew: its old log goes with the old one."""
+    images.build(engine, STDOUT.image, lambda _: None)
+    engine.try_run("rm", "--force", "--volumes", STDOUT.name)
+    engine.run(*_beside_the_platform(run_command(STDOUT)))
 
 
 def _beside_the_platform(command: list[str]) -> list[str]:

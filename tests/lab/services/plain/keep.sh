@@ -1,6 +1,7 @@
 #!/bin/bash
 # keep.sh KEEPER: from now on Postfix's log is kept by maillog_file, rsyslog (RFC 3339), traditional (rsyslog with the
-# old stamps), busybox or journald. What was kept before is thrown away; Postfix is started anew.
+# old stamps), busybox or journald. What was kept before is thrown away; Postfix is started anew. rsyslog and journald
+# write /var/log/everything too, which nobody rotates: the truth for tests of what they throw away.
 set -u
 keeper=$1
 
@@ -8,7 +9,8 @@ postfix stop 2>/dev/null
 for daemon in rsyslogd busybox systemd-journal; do
     while pkill -x "$daemon"; do sleep 0.05; done
 done
-rm -rf /var/log/mail.log* /run/log/journal /run/systemd/journal /run/rsyslogd.pid /dev/log
+pkill -x journalctl
+rm -rf /var/log/mail.log* /var/log/everything /run/log/journal /run/systemd/journal /run/rsyslogd.pid /dev/log
 postconf -e 'maillog_file ='
 
 case $keeper in
@@ -25,6 +27,7 @@ module(load="imuxsock")
 \$FileCreateMode 0640
 \$SystemLogRateLimitInterval 0
 mail.* action(type="omfile" file="/var/log/mail.log" template="$template")
+mail.* action(type="omfile" file="/var/log/everything" template="$template")
 END
     rsyslogd -i /run/rsyslogd.pid
     ;;
@@ -38,6 +41,8 @@ journald)
     setsid /lib/systemd/systemd-journald </dev/null >/dev/null 2>&1 &
     while [ ! -S /run/systemd/journal/dev-log ]; do sleep 0.05; done
     ln -sf /run/systemd/journal/dev-log /dev/log
+    setsid journalctl --quiet --follow --lines=all --output=short-iso-precise SYSLOG_FACILITY=2 \
+        </dev/null >/var/log/everything 2>/dev/null &
     ;;
 esac
 while [ "$keeper" != maillog_file ] && [ ! -e /dev/log ]; do sleep 0.05; done

@@ -7,8 +7,8 @@ echo mail3.example.test >/etc/mailname
 postconf -e 'compatibility_level = 3.6' 'myhostname = mail3.example.test' 'mydestination = localhost' \
     'mynetworks = 127.0.0.0/8 172.28.0.1/32' 'inet_protocols = ipv4' 'alias_maps =' 'alias_database =' \
     'local_recipient_maps =' 'biff = no' 'enable_long_queue_ids = yes' \
-    'relay_domains = sent.test late.test never.test' 'bounce_service_name = discard' \
-    'transport_maps = inline:{ { sent.test = discard:gone } { late.test = retry:4.2.0 try again later } { never.test = error:5.1.1 nobody there } }' \
+    'relay_domains = sent.test late.test never.test' \
+    'transport_maps = inline:{ { sent.test = discard:gone } { late.test = smtp:[127.0.0.1]:9 } { never.test = smtp:[127.0.0.1]:25 } }' \
     'smtpd_recipient_restrictions = reject_unauth_destination' 'smtpd_client_connection_rate_limit = 0' \
     'smtpd_relay_restrictions = permit_mynetworks, reject_unauth_destination' 'smtp_bind_address ='
 postconf -F '*/*/chroot = n'
@@ -23,5 +23,9 @@ ssh-keygen -q -t ed25519 -N '' -f /etc/ssh/ssh_host_ed25519_key
 cp /lab/host/sshd.conf /etc/ssh/sshd_config.d/lab.conf
 systemd-machine-id-setup >/dev/null
 
+if [ "${KEEPER:-}" = stdout ]; then
+    postconf -e 'maillog_file = /dev/stdout'
+    exec postfix start-fg
+fi
 /lab/plain/keep.sh "${KEEPER:-maillog_file}"
 exec /usr/sbin/sshd -D -e
