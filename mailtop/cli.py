@@ -82,6 +82,10 @@ def _setup(options: Namespace) -> Setup:
     if not recording:
         targets = (options.on.partition("/")[0],) if options.command == "act" else tuple(options.targets)
         settings = config.with_targets(settings, targets)
+    if settings.probes or any(host.probes for host in settings.hosts.values()):
+        from mailtop.engine.probing import check
+
+        check(settings)
     if options.interval:
         settings = msgspec.structs.replace(settings, interval=options.interval)
     return Setup(

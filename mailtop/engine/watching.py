@@ -21,6 +21,7 @@ from mailtop.engine.link import Link
 from mailtop.engine.log_source import log_source
 from mailtop.engine.logs import Logs
 from mailtop.engine.mta import READING_BACK, Mta
+from mailtop.engine.probing import chosen
 from mailtop.engine.skew import HostClock
 from mailtop.engine.watch import Watch
 from mailtop.ledger.counts import counts
@@ -35,7 +36,7 @@ from mailtop.parse.batch import Batch
 from mailtop.parse.log_times import zone_of_lines
 from mailtop.parse.postfix_log import PostfixLog
 from mailtop.parse.stamp import Stamps
-from mailtop.probe import Found, Probe, probes
+from mailtop.probe import Found, Probe
 from mailtop.probe.postfix_listing import COST
 from mailtop.probe.postfix_listing import PROBE as LISTING
 
@@ -73,7 +74,7 @@ class Watching:
         self._sources = sources
         self._clock = clock
         self._driven = driven
-        self._probes = tuple(probe for probe in probes() if asked is None or probe.name in asked)
+        self._asked = asked
         self._waits = waits
         self._mtas: dict[str, Mta] = {}
         self._roles: dict[str, tuple[Role, ...]] = {}
@@ -92,7 +93,7 @@ class Watching:
             watch = Watch(
                 Link(name, self._sources[name], self._clock, waits=self._waits),
                 self._clock,
-                self._probes,
+                chosen(self._settings, name, self._asked),
                 roles,
                 docker=host.docker,
                 shell=host.shell,
@@ -150,7 +151,7 @@ class Watching:
     def _gate(self, target: Target, probe: Probe) -> str:
         """May a full listing run by itself? Only where counting has shown that the host can afford it."""
         mta = self._mtas.get(target.name)
-        if probe is not LISTING or mta is None:
+        if probe.name != LISTING.name or mta is None:
             return ""
         messages = mta.messages
         if messages is None and not self.watches[target.host].tried(target.name, "postfix_deferred"):
