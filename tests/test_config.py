@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailtop import config
-from mailtop.config.shape import HostSettings
+from mailtop.config import FlowSettings, HostSettings, PlatformSettings, ProbeSettings, ServiceSettings, Settings
 from mailtop.config.targets import runs_here
 from mailtop.model.errors import ConfigError, UsageError
 from mailtop.model.topology import Role
@@ -160,3 +161,22 @@ def test_this_machine_is_watched_for_a_service_of_its_own_too(tmp_path: Path) ->
 
     (tmp_path / "77" / "comm").write_text("qmgr\n")
     assert runs_here(nowhere, str(tmp_path), {})
+
+
+def test_every_setting_is_documented_and_nothing_else_is() -> None:
+    text = (Path(__file__).parents[1] / "docs" / "settings.md").read_text("utf-8")
+    documented = set(re.findall(r"^\| `(\w+)` \|", text, re.MULTILINE))
+    sections = set(re.findall(r"^## `\[(\w+)", text, re.MULTILINE))
+    shapes = (PlatformSettings, HostSettings, ServiceSettings, ProbeSettings, FlowSettings)
+    settings = {name for shape in shapes for name in shape.__struct_fields__}
+    top = {name for name in Settings.__struct_fields__ if name not in sections}
+
+    assert sections == {"platform", "hosts", "groups", "services", "databases", "probes", "flow"}
+    assert documented == settings | top
+
+
+def test_the_readme_s_example_is_a_configuration() -> None:
+    text = (Path(__file__).parents[1] / "README.md").read_text("utf-8")
+    (example,) = re.findall(r"```toml\n(.*?)```", text, re.DOTALL)
+
+    assert config.parse(example).hosts
