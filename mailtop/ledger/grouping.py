@@ -152,7 +152,7 @@ class Grouping:
             ]
             own.update(names if len(names) - len(large) <= _FEW else large)
         self._own = own
-        rest = {reason: Name(reason) for reason in by_reason}
+        rest = {name.reason: Name(name.reason) for name in raw}  # of cells too whose last message has moved on
         return [name if name in own else rest[name.reason] for name in raw]
 
     def _in_delivery(self, listing: Listing, groups: dict[Name, Group], hop_of: HopOf | None, first: bool) -> None:

@@ -282,3 +282,17 @@ def test_the_counts_of_all_causes_are_the_counts_of_the_queue() -> None:
     found = causes(rows)
 
     assert sum(cause.deferred + cause.active + cause.held for cause in found) == len(rows)
+
+
+def test_a_message_that_moved_on_while_it_was_listed_leaves_no_row_behind() -> None:
+    reader = ListingReader()
+    for queue, number in (("incoming", 0), ("active", 0), ("deferred", 1)):
+        waits = {"delay_reason": TIMEOUT} if queue == "deferred" else {}
+        message = {
+            "queue_name": queue, "queue_id": f"ABC{number:07X}", "arrival_time": int(AT) - 60, "message_size": 9,
+            "sender": "s@c.test", "recipients": [{"address": "u@a.test", **waits}],
+        }  # fmt: skip
+        reader.feed(json.dumps(message).encode() + b"\n")
+    found = Waiting("mail1/postfix").causes(reader.finish(AT), AT)
+
+    assert sum(cause.deferred + cause.active for cause in found) == 2
