@@ -107,7 +107,7 @@ async def more(watched: Watching, sending: Mail, count: int = 10) -> None:
 
 
 async def at_rest(mail3: PlainHost) -> None:
-    await asyncio.to_thread(wait_until, mail3.at_rest, 20, "nothing is under way")
+    await asyncio.to_thread(wait_until, mail3.at_rest, 60, "nothing is under way")
 
 
 @pytest.mark.parametrize("keeper", KEEPERS)
