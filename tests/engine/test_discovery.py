@@ -174,3 +174,14 @@ def test_a_machine_is_told_from_its_clones_and_what_says_nothing_is_like_no_othe
     host.answers[who] = b"0d14578d-b2af-45bc-9736-1b1446a09f4d\nmail1\n"
     host.drive(finder.who())
     assert "mail1" in finder.machine
+
+
+def test_what_was_seen_holds_over_a_new_connection_until_it_is_looked_at_again(host: Host) -> None:
+    finder = a_finder()
+    host.drive(finder.listed())
+    host.drive(finder.closer(1000.0))
+    before = found(finder)
+    finder.forget()
+
+    assert found(finder) == before
+    assert host.drive(finder.closer(1001.0)) is True
