@@ -132,7 +132,7 @@ def parser() -> ArgumentParser:
     queue.add_argument("--where", default="", metavar="EXPR")
     queue.add_argument("--json", action="store_true")
     act = command("act", "carry out an action: plan, preview, approve, receipt")
-    act.add_argument("action", metavar="ACTION", help="queue.hold, queue.release, destination.pause …")
+    act.add_argument("action", metavar="ACTION", help="queue.hold, queue.retry, queue.delete, destination.pause …")
     act.add_argument("--on", required=True, metavar="HOST/CONTAINER")
     act.add_argument("--where", default="", metavar="EXPR")
     act.add_argument("--ids", metavar="FILE", help="queue ids, one a line (- for stdin)")

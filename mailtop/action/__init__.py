@@ -33,6 +33,7 @@ __all__ = [
     "Action",
     "DestinationAct",
     "Evidence",
+    "Kept",
     "Known",
     "Looked",
     "Needs",

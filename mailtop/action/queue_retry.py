@@ -12,14 +12,15 @@ import re
 from collections.abc import Sequence
 from math import ceil
 
-from mailtop.action import Action, Evidence, Facts, Known, Looked, Needs, ids_of, numbered
+from mailtop.action import Action, Evidence, Facts, Kept, Known, Looked, Needs, ids_of, numbered, still_meant
 from mailtop.model.ask import Asking, Changing, Command, Put
-from mailtop.model.errors import CommandFailed, Refused
+from mailtop.model.errors import AskFailed, CommandFailed, ParseError, Refused
 from mailtop.model.mail import Queue, QueueId
 from mailtop.model.operation import Danger, Fate, Item, Outcome, Plan, Step
 from mailtop.model.text import Foreign
 from mailtop.model.topology import Target
 from mailtop.parse.postfix_instance import instance_words
+from mailtop.parse.standing import noted
 
 BATCH, PAUSE = 50, 1.0
 """So many attempts are asked for at a time, and seconds between two times: a provider that was down is not overrun."""
@@ -31,8 +32,10 @@ _UNPAUSE = "restore it first (:destinations)"
 def _look(plan: Plan, known: Known) -> Asking[Looked]:
     """Leave out what is for a paused destination, by all of its recipients, not only the first."""
     argv = ("xargs", "-n", "1", "postqueue", *instance_words(plan.identity.instance), "-i")
+    paused = yield from _paused(plan)
+    known = known._replace(paused=known.paused if paused is None else frozenset(paused))
     paused = sorted(known.paused or ())
-    barred = (yield from _waiting_for(paused, plan)) if paused else frozenset()
+    barred = yield from _waiting_for(paused, plan)
     items = plan.items if not barred else tuple(item for item in plan.items if item.id not in barred)
     left_out = len(plan.items) - len(items)
     if not items:
@@ -45,6 +48,26 @@ def _look(plan: Plan, known: Known) -> Asking[Looked]:
     return Looked(items, (step,), warnings)
 
 
+def _still_meant(plan: Plan) -> Asking[Kept]:
+    """Look again: what has been paused since the preview is left out too."""
+    barred = yield from _waiting_for((yield from _paused(plan)) or [], plan)
+    paused = (item.id for item in plan.items if item.id in barred)
+    left_out = tuple(Outcome(number, Fate.REFUSED, Foreign(b"its destination is paused now")) for number in paused)
+    kept, dropped = yield from still_meant(RETRY, plan, tuple(item for item in plan.items if item.id not in barred))
+    return kept, (*left_out, *dropped)
+
+
+def _paused(plan: Plan) -> Asking[list[str] | None]:
+    """Ask the target which domains are paused there, or half-way to it; None where we may not know."""
+    try:
+        notes = yield from noted(plan.identity.instance)
+    except (AskFailed, ParseError):
+        return None
+    changes = notes.in_force.changes if notes.in_force is not None else ()
+    names = {change.domain for change in changes if change.action == "destination.pause"}
+    return sorted(names | ({notes.under_way.domain} if notes.under_way is not None else set()))
+
+
 def _not_known(known: Known) -> tuple[str, ...]:
     if known.paused is not None:
         return ()
@@ -53,6 +76,8 @@ def _not_known(known: Known) -> tuple[str, ...]:
 
 def _waiting_for(domains: Sequence[str], plan: Plan) -> Asking[frozenset[str]]:
     """Ask for the ids of all messages with a recipient at one of these domains, wherever it stands among others."""
+    if not domains:
+        return frozenset()
     either = "|".join(re.escape(domain) for domain in domains)
     answer = yield Command(
         ("postqueue", *instance_words(plan.identity.instance), "-j"),
@@ -101,7 +126,8 @@ def _judge(outcome: Outcome, found: Evidence) -> Outcome | None:
 
 
 def _look_at_all(plan: Plan, known: Known) -> Asking[Looked]:
-    yield from ()
+    paused = yield from _paused(plan)
+    known = known._replace(paused=known.paused if paused is None else frozenset(paused))
     if known.paused:
         names = ", ".join(sorted(known.paused))
         raise Refused("Flush", f"paused here: {names}; a flush would go straight through", _UNPAUSE)
@@ -150,6 +176,7 @@ RETRY = Action(
     batch=BATCH,
     pause=PAUSE,
     look=_look,
+    meant=_still_meant,
     reads=_reads,
     judge=_judge,
 )

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TextIO
 
+from mailtop.action import ACTIONS
 from mailtop.engine.console import Console
 from mailtop.model.destination import Terms, domain_of, seconds_of
 from mailtop.model.errors import Refused, Unreachable, UsageError
@@ -17,6 +18,7 @@ from mailtop.model.mail import Key, queue_id
 from mailtop.model.operation import Approval, Danger, Preview, Receipt, Selection
 from mailtop.model.snapshot import Link
 from mailtop.model.text import Foreign, shown
+from mailtop.model.topology import Target
 from mailtop.report.ready import first_reading
 
 SCHEMA = "mailtop.act/1"
@@ -49,13 +51,19 @@ async def _carried_out(console: Console, preview: Preview, options: Namespace) -
     approval = Approval(preview.plan, "", preview.typed, options.dry_run)  # the engine knows who we are
     if not options.dry_run:
         if options.yes_i_mean != _meant((preview,)):
-            what = f"{_meant((preview,))}{'' if preview.domain else ' messages'}"
+            what = f"{_meant((preview,))}{' messages' if preview.count else ''}"
             raise Refused(preview.label, f"{what}, not {options.yes_i_mean[:20]}", "look again")
         await console.unlock(UNLOCKED)
     return await console.approve(approval)
 
 
 def _selection(options: Namespace) -> Selection:
+    if any(act.key == options.action and act.scope is Target for act in ACTIONS):
+        if options.domain or options.where.strip() or options.ids:
+            raise UsageError(
+                options.action, "is for a whole queue", "give --on, and neither --where, --ids nor --domain"
+            )
+        return Selection(target=options.on, everything=True)
     if options.action.startswith("destination."):
         if not options.domain or options.where.strip() or options.ids:
             raise UsageError(
@@ -73,7 +81,7 @@ def _selection(options: Namespace) -> Selection:
 
 def _meant(previews: tuple[Preview, ...]) -> str:
     """What --yes-i-mean must say: the count of messages, or the host's name where there is none."""
-    if any(preview.domain for preview in previews):
+    if any(preview.domain or not preview.count for preview in previews):
         return previews[0].target.partition("/")[0]
     return str(sum(preview.count for preview in previews))
 
@@ -90,10 +98,13 @@ def told(preview: Preview) -> list[str]:
     """The preview, a line each."""
     if preview.domain:
         return _told_of_destination(preview)
-    lines = [f"{preview.label} {preview.count} messages on {preview.target}, {preview.size:,} bytes"]
-    lines += [f"  in {step.target}   {' '.join(step.argv)}   {step.stdin}" for step in preview.commands]
-    lines.append("  senders     " + " · ".join(f"{shown(who, 60) or '<>'} {count}" for who, count in preview.senders))
-    lines.append("  recipients  " + " · ".join(f"{shown(who, 60)} {count}" for who, count in preview.domains))
+    what = f" {preview.count} messages on {preview.target}, {preview.size:,} bytes"
+    lines = [f"{preview.label}{what if preview.count else f' on {preview.target}'}"]
+    lines += [f"  in {step.target}   {' '.join(step.argv)}   {step.stdin}".rstrip() for step in preview.commands]
+    if preview.count:
+        senders = " · ".join(f"{shown(who, 60) or '<>'} {count}" for who, count in preview.senders)
+        recipients = " · ".join(f"{shown(who, 60)} {count}" for who, count in preview.domains)
+        lines += [f"  senders     {senders}", f"  recipients  {recipients}"]
     if preview.in_delivery:
         lines.append(f"  {preview.in_delivery} are in delivery and may still leave")
     lines += [f"  {warning}" for warning in preview.warnings]

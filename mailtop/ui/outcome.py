@@ -18,7 +18,7 @@ def grade(receipt: Receipt) -> Health:
     """How well it went: well for every message, for some of them, or for none."""
     if receipt.ok and not receipt.error and not receipt.count(*_NOT_DONE):
         return Health.OK
-    return Health.WARN if receipt.ok or receipt.count(Fate.DONE, Fate.IN_DELIVERY) else Health.CRIT
+    return Health.WARN if receipt.ok or receipt.count(Fate.DONE, Fate.IN_DELIVERY, Fate.UNDER_WAY) else Health.CRIT
 
 
 def undoable(receipt: Receipt) -> bool:

@@ -26,6 +26,7 @@ _FATES: tuple[tuple[Fate, str, str], ...] = (
     (Fate.CHANGED, "warn", "ids that mean another message now: left alone"),
     (Fate.REFUSED, "crit", "refused"),
     (Fate.IN_DELIVERY, "accent", "in delivery, the log decides"),
+    (Fate.UNDER_WAY, "accent", "asked for, the log decides"),
     (Fate.DELIVERED, "warn", "left all the same"),
     (Fate.UNKNOWN, "unknown", "unknown: the connection ended before it could be read back"),
 )
@@ -109,8 +110,9 @@ class Sheet:
 
     def _words(self) -> list[Line]:
         receipt = self.receipt
-        refused = [outcome for outcome in receipt.outcomes if outcome.fate is Fate.REFUSED][:_SAID]
-        lines: list[Line] = [((f"          {o.id}  ", "dim"), (shown(o.said, 200), "text")) for o in refused]
+        telling = [outcome for outcome in receipt.outcomes if outcome.fate is Fate.REFUSED][:_SAID]
+        telling += [o for o in receipt.outcomes if o.fate is Fate.DONE and o.said][: _SAID - len(telling)]
+        lines: list[Line] = [((f"          {o.id}  ", "dim"), (shown(o.said, 200), "text")) for o in telling]
         if receipt.said:
             lines += [BLANK, (("it said   ", "dim"), (shown(receipt.said, 200), "text"))]
         if receipt.error:
