@@ -32,6 +32,7 @@ pytestmark = [pytest.mark.faults, pytest.mark.timeout(180)]
 OVER_SSH = {"mail3": HostSettings(ssh="mail3", ssh_config=str(SSH_CONFIG), docker=False)}
 RECIPIENTS = ("friend@sent.test", "slow@late.test", "nobody@never.test", "stranger@elsewhere.test")
 PACE = 0.05  # seconds between two messages
+EXACT = 0.000002  # seconds: stamps are exact to the microsecond
 
 _STATUS = re.compile(r"postfix/(\w+)\[\d+\]: \w+: to=<[^>]*>, .*?status=(\w+) \(")
 _TAKEN = re.compile(r"postfix/(?:smtpd\[\d+\]: \w+: client=|pickup\[\d+\]: \w+: uid=)")
@@ -155,7 +156,7 @@ def told_settled(watched: Watching, target: str) -> Counts:
 
 
 def written_at(line: str) -> float:
-    return datetime.fromisoformat(re.sub(r"([+-]\d\d)(\d\d)$", r"\1:\2", line.split(" ", 1)[0])).timestamp()
+    return datetime.fromisoformat(line.split(" ", 1)[0]).timestamp()
 
 
 @pytest.mark.parametrize("keeper", ["rsyslog", "journald"])
@@ -181,11 +182,30 @@ async def test_what_was_thrown_away_while_nobody_could_read_is_a_gap_and_the_boo
         await watched.until("the gap is told", lambda s: log(s, "mail3").gap, within=60)
         gap = log(watched.now, "mail3").gap
         lines = await asyncio.to_thread(mail3.everything)
-        kept = [line for line in lines if not last + 0.0005 < written_at(line) < last + gap - 0.0005]
+        kept = [line for line in lines if not last + EXACT < written_at(line) < last + gap - EXACT]
         truth = counted(kept)
         assert len(kept) < len(lines) - 100
         await watched.until(f"the book says {truth}", lambda _: told_settled(watched, "mail3") == truth)
         assert any(alert.target == "mail3" and "of its log are gone" in alert.summary for alert in watched.now.alerts)
+
+
+@pytest.mark.parametrize(
+    ("user", "keeper", "health", "says"),
+    [
+        ("reader", "rsyslog", Health.OK, ""),
+        ("guest", "rsyslog", Health.DENIED, "/var/log/mail.log: permission denied; add the user to group adm"),
+        ("reader", "journald", Health.OK, ""),
+        ("guest", "journald", Health.DENIED, "add the user to group systemd-journal"),
+    ],
+)
+async def test_a_log_that_may_not_be_read_names_the_group_that_may(
+    user: str, keeper: str, health: Health, says: str, mail3: PlainHost, tmp_path: Path
+) -> None:
+    await asyncio.to_thread(mail3.keep, keeper)
+    as_user = {"mail3": HostSettings(ssh=f"{user}@mail3", ssh_config=str(SSH_CONFIG), docker=False)}
+    async with watching(as_user, tmp_path) as watched:
+        await watched.until("it is said", lambda s: log(s, "mail3").health is health)
+        assert says in log(watched.now, "mail3").note
 
 
 async def test_a_container_made_anew_amid_traffic_begins_a_new_log_and_what_went_with_the_old_one_is_a_gap(

@@ -1,7 +1,9 @@
 """``mail3``: a host without Docker whose Postfix logs into files or the journal; made when a test wants it."""
 
+import json
 import shlex
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 
 from maillab import images
 from maillab.containers import GATEWAY, STATE, Container, fingerprint, run_command
@@ -94,7 +96,7 @@ class PlainHost:
 
     def everything(self) -> list[str]:
         """Every line that Postfix has ever logged, thrown away or not; by rsyslog and journald."""
-        return self.shell("cat /var/log/everything").splitlines()
+        return [_line(line) for line in self.shell("cat /var/log/everything").splitlines()]
 
     def lines(self) -> list[str]:
         """Every line of Postfix's log that is still there, in order."""
@@ -117,6 +119,16 @@ class PlainHost:
             f"    IdentityFile {STATE / 'ssh/id_ed25519'}\n    IdentitiesOnly yes\n"
             f"    UserKnownHostsFile {known_hosts}\n    StrictHostKeyChecking yes\n"
         )
+
+
+def _line(line: str) -> str:
+    """The journal's own time of an entry, which is a little later than its writer's; a line of a file as it is."""
+    if not line.startswith("{"):
+        return line
+    entry = json.loads(line)
+    at = datetime.fromtimestamp(0, UTC) + timedelta(microseconds=int(entry["__REALTIME_TIMESTAMP"]))
+    tag = f"{entry['SYSLOG_IDENTIFIER']}[{entry['SYSLOG_PID']}]"
+    return f"{at.isoformat(timespec='microseconds')} mail3 {tag}: {entry['MESSAGE']}"
 
 
 def recreate(engine: Engine) -> None:

@@ -22,11 +22,9 @@ rsyslog | traditional)
     [ "$keeper" = traditional ] && template=RSYSLOG_TraditionalFileFormat
     cat >/etc/rsyslog.conf <<END
 module(load="imuxsock")
-\$FileOwner root
-\$FileGroup adm
-\$FileCreateMode 0640
 \$SystemLogRateLimitInterval 0
-mail.* action(type="omfile" file="/var/log/mail.log" template="$template")
+mail.* action(type="omfile" file="/var/log/mail.log" template="$template"
+    fileGroup="adm" fileCreateMode="0640")
 mail.* action(type="omfile" file="/var/log/everything" template="$template")
 END
     rsyslogd -i /run/rsyslogd.pid
@@ -35,13 +33,14 @@ busybox)
     busybox syslogd -O /var/log/mail.log </dev/null >/dev/null 2>&1
     ;;
 journald)
+    install --directory --group=systemd-journal --mode=2755 /run/log/journal
     mkdir -p /run/systemd/journal /etc/systemd/journald.conf.d
     printf '[Journal]\nStorage=volatile\nRateLimitIntervalSec=0\nRuntimeMaxUse=%s\nRuntimeMaxFileSize=%s\n' \
         "${JOURNAL_MAX:-64M}" "${JOURNAL_FILE:-8M}" >/etc/systemd/journald.conf.d/lab.conf
     setsid /lib/systemd/systemd-journald </dev/null >/dev/null 2>&1 &
     while [ ! -S /run/systemd/journal/dev-log ]; do sleep 0.05; done
     ln -sf /run/systemd/journal/dev-log /dev/log
-    setsid journalctl --quiet --follow --lines=all --output=short-iso-precise SYSLOG_FACILITY=2 \
+    setsid journalctl --quiet --follow --lines=all --output=json SYSLOG_FACILITY=2 \
         </dev/null >/var/log/everything 2>/dev/null &
     ;;
 esac

@@ -21,6 +21,7 @@ for user in guest reader; do
 done
 ssh-keygen -q -t ed25519 -N '' -f /etc/ssh/ssh_host_ed25519_key
 cp /lab/host/sshd.conf /etc/ssh/sshd_config.d/lab.conf
+usermod --append --groups systemd-journal reader
 systemd-machine-id-setup >/dev/null
 
 if [ "${KEEPER:-}" = stdout ]; then
