@@ -55,13 +55,17 @@ GOOD = made(b"mail1.example.org", b"*.example.net")
 def test_one_that_is_in_order_proves_its_host() -> None:
     found = certificate(GOOD)
     assert (found.host, found.key, found.authority) == (True, blob_of(HOST), blob_of(AUTHORITY))
-    assert amiss(GOOD) == amiss(GOOD, "MX.example.net") == amiss(made()) == ""
+    assert amiss(GOOD) == amiss(made()) == ""
+    assert amiss(made(b"mx", b"mail1.example.org")) == ""
 
 
 @pytest.mark.parametrize(
     ("blob", "name", "now", "why"),
     [
         (GOOD, "mail2.example.org", NOON, "is for mail1.example.org, *.example.net, not for mail2.example.org"),
+        (GOOD, "mx.example.net", NOON, "is for mail1.example.org, *.example.net, not for mx.example.net"),
+        (made(b"mail[12]"), "mail1", NOON, "is for mail[12], not for mail1"),
+        (made(b"*"), "mail1", NOON, "is for *, not for mail1"),
         (GOOD, "mail1.example.org", NOON + 60, "expired 2023-11-14 22:14 UTC"),
         (GOOD, "mail1.example.org", NOON - 61, "is not valid before 2023-11-14 22:12 UTC; is this machine's clock"),
         (made(kind=SSHCertificateType.USER), "mail1.example.org", NOON, "is a user's, not a host's"),
@@ -104,3 +108,13 @@ def test_an_authority_vouches_for_its_own_names_only(known: Callable[[str], Know
             known(lines).check("mail1", "ssh-ed25519", blob_of(HOST), for_ever)
     with pytest.raises(HostKeyRefused, match="is for another key"):
         known(f"@cert-authority * {line}").check("mail1", "ssh-ed25519", blob_of(AUTHORITY), for_ever)
+
+
+def test_a_key_that_is_known_by_itself_needs_no_certificate(known: Callable[[str], KnownHosts]) -> None:
+    by, key = (base64.b64encode(blob_of(one)).decode() for one in (AUTHORITY, HOST))
+    authority, plain = f"@cert-authority * ssh-ed25519 {by}\n", f"mail1.example.org ssh-ed25519 {key}\n"
+    expired = made(b"mail1.example.org")
+    known(authority + plain).check("mail1", "ssh-ed25519", blob_of(HOST), expired)
+    for lines in (authority, f"{authority}{plain}@revoked * ssh-ed25519 {by}\n"):
+        with pytest.raises(HostKeyRefused):
+            known(lines).check("mail1", "ssh-ed25519", blob_of(HOST), expired)

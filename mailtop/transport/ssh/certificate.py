@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable
-from fnmatch import fnmatchcase
 from time import time as wall  # noqa: TID251 - a certificate is dated, and it is we who must look at the date
 from typing import TYPE_CHECKING
 
@@ -53,12 +52,15 @@ class Certificate(Struct, frozen=True):
         return ""
 
     def amiss_for_host(self, name: str, now: Callable[[], float] = wall) -> str:
-        """Why it does not prove that a host is `name`, in a few words; empty where it does."""
+        """Why it does not prove that a host is `name`, in a few words; empty where it does.
+
+        A principal is the very name: ssh (tried with 9.2) takes `*.example.org` for no other name than that either.
+        """
         if not self.host:
             return "is a user's, not a host's"
         if self.options:
             return f"has critical options that a host's cannot have: {', '.join(self.options)}"
-        if self.principals and not any(fnmatchcase(name.lower(), one.lower()) for one in self.principals):
+        if self.principals and name not in self.principals:
             return f"is for {', '.join(self.principals)}, not for {name}"
         return self.amiss(now)
 

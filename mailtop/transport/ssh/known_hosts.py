@@ -105,6 +105,8 @@ class KnownHosts:
         if not any(line.key == shown_one.authority for line in self.authorities):
             return False
         amiss = shown_one.amiss_for_host((self._alias or self._hostname).lower())
+        if (amiss or shown_one.key != key) and any(line.key == key for line in self._keys if not line.marker):
+            return False  # ssh too looks at the key inside then, as if there were no certificate
         if amiss or shown_one.key != key:
             why = shown(Foreign(amiss.encode()), 200) or "is for another key"
             raise HostKeyRefused(thing, f"its certificate {name!r} {why}", remedy)
@@ -118,7 +120,7 @@ class KnownHosts:
     def _scan(self, kind: str) -> str:
         family = "rsa" if kind == "ssh-rsa" else "ecdsa" if kind.startswith("ecdsa") else kind.removeprefix("ssh-")
         port = f" -p {self._port}" if self._port != PORT else ""
-        alias = f" | sed s/^[^\\ ]*/{self._alias}/" if self._alias else ""
+        alias = f" | sed {shlex.quote(f's|^[^ ]*|{self._alias}|')}" if self._alias else ""
         file = shlex.quote(self._files[0] if self._files else "~/.ssh/known_hosts")
         return f"ssh-keyscan -t {family}{port} {shlex.quote(self._hostname)}{alias} >> {file}"
 
