@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 
 from mailtop.model.question import Kind
 from mailtop.transport.ssh import SshOptions
-from mailtop.transport.ssh.prompter import NobodyKnowsError, Prompter
+from mailtop.transport.ssh.prompter import NobodyKnowsError, Prompter, account_of
 from tests.transport.asking import Script
 
 OPTIONS = SshOptions("mail1", "192.0.2.1", 22, "ann")
@@ -15,6 +16,22 @@ ACCOUNT = (Kind.PASSWORD, "ann@192.0.2.1:22")
 
 def prompter(asker: Script) -> Prompter:
     return Prompter(asker, lambda: asker.recall(*ACCOUNT), OPTIONS, False, lambda: True)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        replace(OPTIONS, jump=SshOptions("jump1", "192.0.2.9", 22, "ann")),
+        replace(OPTIONS, jump=SshOptions("jump1", "192.0.2.8", 22, "ann")),
+        replace(OPTIONS, proxy_command="ssh -W %h:%p jump1"),
+        replace(OPTIONS, host_key_alias="mail2"),
+        replace(OPTIONS, port=2222),
+    ],
+)
+def test_a_password_belongs_to_one_host_and_not_to_another_at_its_address_elsewhere(other: SshOptions) -> None:
+    others = [OPTIONS, replace(OPTIONS, jump=SshOptions("jump1", "192.0.2.7", 22, "ann"))]
+    assert account_of(other) not in [account_of(one) for one in others]
+    assert account_of(replace(other, destination="ssh://ann@192.0.2.1")) == account_of(other)
 
 
 @pytest.mark.parametrize("words", ["Password: ", "ann@mail1's password:", "(ann@mail1) Password: ", "LDAP Password:"])

@@ -74,8 +74,10 @@ def nothing() -> None:
 
 
 def account_of(options: SshOptions) -> str:
-    """Whose password it is."""
-    return f"{options.user}@{options.hostname}:{options.port}"
+    """Whose password it is. One address may be another host on another way, and by its other name in known_hosts."""
+    way = account_of(options.jump) if options.jump else options.proxy_command
+    account = f"{options.user}@{options.hostname}:{options.port}"
+    return " ".join(part for part in (account, options.host_key_alias, way and f"by {way}") if part)
 
 
 def place_of(options: SshOptions) -> str:
