@@ -9,6 +9,7 @@ import pytest
 
 from mailtop.model.errors import ConfigError
 from mailtop.transport.ssh import resolve
+from mailtop.transport.ssh.options import OPENSSH, from_words
 
 HOME = Path.home()
 CONFIG = """
@@ -29,6 +30,11 @@ Host circle
   ProxyJump circle2
 Host circle2
   ProxyJump circle
+Host nowhere
+  IdentityFile none
+  UserKnownHostsFile none
+Host spaced
+  IdentityFile "~/my keys/id"
 Host odd
   ProxyCommand nc -X %% %h %p as %r
   CertificateFile ~/.ssh/ops-cert.pub
@@ -52,10 +58,34 @@ def test_an_alias_has_all_its_options(config: str) -> None:
     assert (options.hostname, options.port, options.user) == ("mail1.example.org", 2222, "ops")
     assert options.identity_files == (f"{HOME}/.ssh/mail1.example.org-ops",)
     assert options.known_hosts[0] == "/etc/mail/known_hosts"
+    assert not [path for path in options.known_hosts if path.startswith("/etc/ssh/")]
     assert (options.timeout, options.host_key_alias, options.agent) == (7.0, "mailhost", "none")
     assert options.identities_only
     assert options.jump is None
     assert options.unsupported == ()
+
+
+def test_a_keys_path_may_hold_spaces(config: str) -> None:
+    assert resolve("spaced", config).identity_files[0] == f"{HOME}/my keys/id"
+
+
+def test_what_a_token_stands_for_is_not_looked_at_again() -> None:
+    words = {"hostname": ["%p"], "user": ["%h"], "proxycommand": ["nc %%h %h %r %%%p %x"]}
+    assert from_words("odd", words, OPENSSH).proxy_command == "nc %h %p %h %22 %x"
+
+
+def test_none_is_none_and_not_what_is_usual(config: str) -> None:
+    options = resolve("nowhere", config)
+    assert options.identity_files == ()
+    assert f"{HOME}/.ssh/known_hosts" not in options.known_hosts
+
+
+@pytest.mark.parametrize("name", ["odd;id", "$(id)@odd", "`id`", "a&b", "a|b@odd"])
+def test_a_proxy_commands_shell_is_given_names_only(config: str, name: str) -> None:
+    (Path(config)).write_text("Host *\n  ProxyCommand nc %h %r\n")
+    with pytest.raises(ConfigError) as raised:
+        resolve(name, config)
+    assert "\n" not in str(raised.value)
 
 
 def test_a_user_before_the_host_wins(config: str) -> None:
@@ -123,3 +153,11 @@ def test_a_file_that_cannot_be_read_is_said(tmp_path: Path) -> None:
     (tmp_path / "config").write_text("Host mail1\n  Port many\n")
     with pytest.raises(ConfigError):
         resolve("mail1", str(tmp_path / "config"))
+
+
+def test_a_port_that_is_none_is_said_without_openssh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    for port in ("many", "0", "70000", "²"):
+        (tmp_path / "config").write_text(f"Host mail1\n  Port {port}\n")
+        with pytest.raises(ConfigError, match="is no port"):
+            resolve("mail1", str(tmp_path / "config"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import re
 import shlex
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -35,6 +36,7 @@ _UNSUPPORTED = {  # what would change who is reached, or how we prove who we are
     "proxyusefdpass": "no",
     "include": "none",  # ssh -G has followed it; the file alone leaves it unread
 }
+_NO_NAME = re.compile(r"""['"`$\\;&<>|(){}\s\x00-\x1f\x7f]""")
 _KEYS = ("id_ed25519", "id_ecdsa", "id_rsa")  # OpenSSH's own, of the kinds that we can use
 
 
@@ -95,26 +97,31 @@ def from_words(destination: str, words: Mapping[str, Sequence[str]], source: str
         return default if value.lower() == "none" else value
 
     hostname, user = one("hostname", destination), one("user", getpass.getuser())
-    port = int(one("port", str(PORT)))
+    port = _port(destination, one("port", str(PORT)))
     tokens = {"%%": "%", "%d": str(Path.home()), "%h": hostname, "%n": destination, "%p": str(port), "%r": user}
 
-    def paths(name: str) -> tuple[str, ...]:
-        every = (path for value in words.get(name, ()) for path in _split(value))
+    def paths(name: str, *usual: str) -> tuple[str, ...]:
+        """`usual`: where nothing is said; `none` says that there are none."""
+        if name not in words:
+            return usual
+        one_each = name in ("identityfile", "certificatefile")  # told without quotes
+        every = (path for value in words[name] for path in ((value,) if one_each else _split(value)))
         return tuple(dict.fromkeys(_expanded(path, tokens) for path in every if path.lower() != "none"))
 
     home = Path.home() / ".ssh"
     agent = words.get("identityagent", ("",))[0]
     command = one("proxycommand")
-    for token, value in tokens.items() if source == OPENSSH else ():  # paramiko has expanded them already
-        command = command.replace(token, value) if token in ("%h", "%n", "%p", "%r") else command
+    _plain(destination, hostname, *((destination, user) if command else ()))
+    known = ("%%", "%h", "%n", "%p", "%r") if source == OPENSSH else ("%%",)  # paramiko has expanded the others already
+    command = _with_tokens(command, {token: tokens[token] for token in known})
     return SshOptions(
         destination,
         hostname,
         port,
         user,
-        paths("identityfile") or tuple(str(home / key) for key in _KEYS),
-        (paths("userknownhostsfile") or (str(home / "known_hosts"),))
-        + (paths("globalknownhostsfile") or ("/etc/ssh/ssh_known_hosts",)),
+        paths("identityfile", *(str(home / key) for key in _KEYS)),
+        paths("userknownhostsfile", str(home / "known_hosts"))
+        + paths("globalknownhostsfile", "/etc/ssh/ssh_known_hosts"),
         float(seconds) if (seconds := one("connecttimeout")).isdigit() and seconds != "0" else TIMEOUT,
         source,
         one("hostkeyalias"),
@@ -125,7 +132,7 @@ def from_words(destination: str, words: Mapping[str, Sequence[str]], source: str
         paths("certificatefile"),
         _methods(words),
         0 if one("batchmode").lower() == "yes" else _number(one("numberofpasswordprompts"), TRIES),
-        command.replace("%%", "%"),
+        command,
         one("bindaddress"),
         family if (family := one("addressfamily").lower()) in ("inet", "inet6") else "",
     )
@@ -172,7 +179,22 @@ def _split(value: str) -> list[str]:
 
 
 def _expanded(path: str, tokens: Mapping[str, str]) -> str:
-    for token, value in tokens.items():
-        if token != "%%":  # noqa: S105 - no password, ssh calls them tokens
-            path = path.replace(token, value)
-    return str(Path(path.replace("%%", "%")).expanduser()) if path else ""
+    return str(Path(_with_tokens(path, tokens)).expanduser()) if path else ""
+
+
+def _with_tokens(words: str, tokens: Mapping[str, str]) -> str:
+    """All at once: what one stands for is not looked at again."""
+    return re.sub("%.", lambda found: tokens.get(found[0], found[0]), words)
+
+
+def _port(destination: str, word: str) -> int:
+    if not word.isdecimal() or not 0 < int(word) < 1 << 16:
+        raise ConfigError(destination, f"{word!r} is no port", "mend Port in ~/.ssh/config")
+    return int(word)
+
+
+def _plain(destination: str, *names: str) -> None:
+    """Refuse what a ProxyCommand's shell would take for more than a name, as newer ssh does; older ones do not."""
+    for name in names:
+        if name.startswith("-") or _NO_NAME.search(name):
+            raise ConfigError(destination, f"{name!r} is no name of a host or a user", "look for a slip in it")
