@@ -70,6 +70,7 @@ class ParamikoSshd:
     def __init__(self, folder: Path) -> None:
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.keys = Keys(folder, self._listener.getsockname()[1])
+        self.password = ""
         self.forwards = True
         self.sessions = True
         self.starts = True
@@ -133,7 +134,10 @@ class _Server(paramiko.ServerInterface):
         self._far: dict[int, socket.socket] = {}
 
     def get_allowed_auths(self, username: str) -> str:
-        return "publickey"
+        return "password" if self._sshd.password else "publickey"
+
+    def check_auth_password(self, username: str, password: str) -> int:
+        return AUTH_SUCCESSFUL if password == self._sshd.password else AUTH_FAILED
 
     def check_auth_publickey(self, username: str, key: paramiko.PKey) -> int:
         known = (self._sshd.keys.folder / "operator.pub").read_text().split()[1]

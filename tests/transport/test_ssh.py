@@ -169,6 +169,37 @@ def test_what_is_not_there_is_missing(mail1: Ssh, tmp_path: Path) -> None:
     assert mail1.alive()
 
 
+def test_a_configured_password_that_is_wrong_is_said_to_be(threaded: ParamikoSshd) -> None:
+    threaded.password = "swordfish"
+    asked: list[str] = []
+
+    def fetched(word: str) -> str:
+        asked.append(word)
+        return word
+
+    options = resolve("mail1", str(threaded.keys.config))
+    wrong = Ssh("mail1", options, password=lambda: fetched("sesame"))
+    with pytest.raises(LoginRefused, match="password refused") as raised:
+        wrong.connect()
+    wrong.close()
+    assert "sesame" not in f"{raised.value!r}{raised.value.__cause__!r}{raised.value.__context__!r}"
+    right = Ssh("mail1", options, password=lambda: fetched("swordfish"))
+    right.connect()
+    right.close()
+    assert asked == ["sesame", "swordfish"]
+
+
+def test_no_password_goes_to_a_host_whose_key_is_not_known(threaded: ParamikoSshd) -> None:
+    threaded.password = "swordfish"
+    threaded.keys.known_hosts.write_text("")
+    asked: list[str] = []
+    host = Ssh("mail1", resolve("mail1", str(threaded.keys.config)), password=lambda: asked.append("") or "swordfish")  # type: ignore[func-returns-value]
+    with pytest.raises(HostKeyRefused):
+        host.connect()
+    host.close()
+    assert asked == []
+
+
 def test_forwarding_that_is_forbidden_is_denied(threaded: ParamikoSshd) -> None:
     threaded.forwards = False
     with connected(threaded) as mail1:

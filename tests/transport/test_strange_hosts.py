@@ -100,7 +100,7 @@ def test_a_proxy_command_is_the_way_and_ends_with_the_connection(config: Callabl
 
 def test_a_proxy_command_that_fails_has_the_last_word(config: Callable[..., str]) -> None:
     said = trouble(config('Host odd1\n  ProxyCommand sh -c "echo no way to %h for %r >&2; exit 3"'))
-    assert said.startswith("Unreachable odd1: ProxyCommand said: no way to 172.28.0.112 for root; try: sh -c")
+    assert said.startswith("Unreachable odd1: ProxyCommand said: no way to 172.28.0.112 for root; try: ssh odd1")
 
 
 def test_what_does_not_answer_says_so(config: Callable[..., str]) -> None:

@@ -170,10 +170,10 @@ class _Login:
                 if not self._transport.is_active():
                     raise
                 self._asker.forget(Kind.PASSWORD, self._account)
+                self._refused_too("password refused")
                 continue
             self._asker.keep(Kind.PASSWORD, self._account, said)
             return more
-        self._tried.append("password refused")
         return None
 
     def _by_prompts(self) -> Sequence[str] | None:
@@ -198,11 +198,15 @@ class _Login:
                 self.asked |= prompter.asked
                 if not prompter.given:
                     return None  # it refuses without asking anything
+                self._refused_too("answers refused")
                 continue
             prompter.right()
             return more
-        self._tried.append("answers refused")
         return None
+
+    def _refused_too(self, what: str) -> None:
+        if what not in self._tried:
+            self._tried.append(what)
 
     def _recalled(self) -> str | None:
         """The password that was right before, else the one that is configured."""
@@ -222,6 +226,7 @@ class _Login:
             return LoginRefused(self._name, f"it takes only {wanted} from {user}", self.remedy)
         if "publickey" not in taken:
             why = f"it takes no keys from {user}, only {wanted}"
+            why = f"{why} ({'; '.join(self._tried)})" if self._tried else why
             asks = "run mailtop on a terminal" if options.tries else "BatchMode is set"
             return LoginRefused(self._name, why, f"nobody can be asked for that here: {asks}")
         return LoginRefused(self._name, f"no key for {user} ({tried})", self.remedy)

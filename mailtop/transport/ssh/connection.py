@@ -102,7 +102,7 @@ class Ssh:
             if not said:
                 raise
             words = Foreign(b"ProxyCommand said: " + said)
-            raise Unreachable(self.name, words, f"try: {self.options.proxy_command}") from error
+            raise Unreachable(self.name, words, f"try: ssh {self.options.destination}") from error
 
     def open(self, command: str) -> SshChannel:
         """Start one constant command line. Raises LinkLost, TimedOut, NoSession, Denied (exec refused)."""
