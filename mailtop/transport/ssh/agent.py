@@ -24,7 +24,10 @@ class Identity(Struct, frozen=True):
 
 
 class Agent:
-    """One connection to an agent. Every call raises OSError where it says no, or nothing for `timeout` seconds."""
+    """One connection to an agent. Every call raises OSError where it says no, or nothing for `timeout` seconds.
+
+    One that has failed to answer is not asked again: its late answer would be taken for that to the next question.
+    """
 
     def __init__(self, path: str, timeout: float) -> None:
         self._timeout = timeout
@@ -58,15 +61,22 @@ class Agent:
         self._stream.close()
 
     def _asked(self, message: bytes, expected: int) -> bytes:
-        deadline = Deadline(self._timeout)
+        try:
+            answer = self._exchanged(message, Deadline(self._timeout))
+        except OSError:
+            self._stream.close()
+            raise
+        if answer[0] != expected:
+            raise OSError("it refused")
+        return answer
+
+    def _exchanged(self, message: bytes, deadline: Deadline) -> bytes:
+        self._stream.settimeout(self._timeout)
         self._stream.sendall(_put(message))
         size = int.from_bytes(self._read(4, deadline), "big")
         if not 0 < size <= _LARGEST:
             raise OSError("it does not speak the agent's protocol")
-        answer = self._read(size, deadline)
-        if answer[0] != expected:
-            raise OSError("it refused")
-        return answer
+        return self._read(size, deadline)
 
     def _read(self, size: int, deadline: Deadline) -> bytes:
         octets = b""
