@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -14,12 +15,13 @@ from msgspec.structs import replace
 from mailtop.engine.clock import Clock, within
 from mailtop.engine.lasting import Lasting
 from mailtop.model.ask import Answer, Asking, Command, Engine, Put, Sink, Source, Yields
-from mailtop.model.errors import AskFailed, LinkLost, MailtopError, TimedOut, Unanswered, Unreachable
+from mailtop.model.errors import AskFailed, LinkLost, LoginRefused, MailtopError, TimedOut, Unanswered, Unreachable
 from mailtop.model.snapshot import HostState
 from mailtop.model.snapshot import Link as LinkState
 
 CONNECT_WITHIN = 20.0
 ASK_AGAIN = 600.0  # seconds until a person is asked once more that has not answered, unless somebody wants it sooner
+REFUSED = 60.0  # seconds until a login that was refused is tried again, doubling: hosts lock out whoever insists
 _LOOK = 0.2  # seconds between two looks whether a host waits for a person
 SILENT_AFTER = 3  # so many deadlines in a row, from whatever ask, and the host itself is called silent
 GRACE = 3.0  # what a client may take beyond an ask's own deadline before we stop waiting for its thread
@@ -67,6 +69,7 @@ class Link:
         self._make_source = make_source
         self._clock = clock
         self._backoff = backoff or Backoff(1.0, 30.0)
+        self._refusals = Backoff(REFUSED, ASK_AGAIN)
         self._waits = waits
         self._wanted = asyncio.Event()
         self._source: Source | None = None
@@ -103,10 +106,11 @@ class Link:
         while True:
             try:
                 await self._connect()
-            except Unanswered as error:
-                self._say(LinkState.DOWN, str(error), retry_in=ASK_AGAIN)
+            except LoginRefused as error:
+                wait = ASK_AGAIN if isinstance(error, Unanswered) else self._refusals.next()
+                self._say(LinkState.DOWN, str(error), retry_in=wait)
                 self._wanted.clear()
-                await within(self._wanted, ASK_AGAIN)
+                await within(self._wanted, wait)
                 continue
             except Unreachable as error:
                 wait = self._backoff.next()
@@ -114,15 +118,20 @@ class Link:
                 await self._clock.sleep(wait)
                 continue
             self._backoff.reset()
+            self._refusals.reset()
             await self._watch()
 
     async def _connect(self) -> None:
         """Connect within the deadline, all of it in a thread: even reading ssh's configuration may take its time."""
-        loop, made = asyncio.get_running_loop(), list[Source]()
+        loop, made, given_up = asyncio.get_running_loop(), list[Source](), threading.Event()
 
         def connect() -> None:
-            made.append(self._make_source())
-            made[0].connect()
+            source = self._make_source()
+            made.append(source)
+            if not given_up.is_set():
+                source.connect()
+            if given_up.is_set():  # it may have been closed before there was anything to close
+                source.close()
 
         try:
             async with asyncio.timeout(CONNECT_WITHIN) as limit:
@@ -130,10 +139,11 @@ class Link:
                 connecting.add_done_callback(lambda ended: ended.cancelled() or ended.exception())
                 await self._patiently(connecting, limit)
                 await connecting
-        except (TimeoutError, MailtopError, OSError) as error:
+        except BaseException as error:
+            given_up.set()
             for source in made:
                 await loop.run_in_executor(None, source.close)
-            if isinstance(error, Unreachable):
+            if isinstance(error, Unreachable) or not isinstance(error, TimeoutError | MailtopError | OSError):
                 raise
             if isinstance(error, MailtopError):
                 raise Unreachable(self.host, str(error)) from error
@@ -160,7 +170,7 @@ class Link:
             asked = bool(words)
 
     def retry(self) -> None:
-        """A person is there: connect now, where only the want of an answer kept us from it."""
+        """A person is there: connect now, where only the want of an answer, or of another key, kept us from it."""
         self._wanted.set()
 
     async def _watch(self) -> None:

@@ -9,9 +9,17 @@ from collections.abc import AsyncIterator, Callable, Iterator
 import pytest
 
 from mailtop.engine.clock import SystemClock
-from mailtop.engine.link import SILENT_AFTER, Backoff, Link, drive
+from mailtop.engine.link import REFUSED, SILENT_AFTER, Backoff, Link, drive
 from mailtop.model.ask import Answer, Asking, Chunk, Command, Engine, Follow, Put
-from mailtop.model.errors import CommandFailed, HostKeyRefused, LinkLost, TimedOut, Unanswered, Unreachable
+from mailtop.model.errors import (
+    CommandFailed,
+    HostKeyRefused,
+    LinkLost,
+    LoginRefused,
+    TimedOut,
+    Unanswered,
+    Unreachable,
+)
 from mailtop.model.snapshot import Link as LinkState
 
 UPTIME = Command(("uptime",))
@@ -248,3 +256,49 @@ async def test_an_answer_that_lasts_is_asked_for_once_and_anew_after_a_failure_o
     wire.close()
     await until(lambda: link.generation > generation and link.up)
     assert (await link.ask("a", where, "queue")).stdout == b"5"
+
+
+async def test_a_login_that_was_refused_is_not_hammered(wire: Wire) -> None:
+    wire.faults = [LoginRefused("mail1", "no key for ann (there is none)", "ssh-copy-id it there")]
+    link = Link("mail1", lambda: wire, SystemClock(), Backoff(0.01, 0.02))
+    keeping = asyncio.create_task(link.keep())
+    await until(lambda: link.state.note.endswith("ssh-copy-id it there"))
+    await asyncio.sleep(0.1)  # many a back-off
+    assert wire.connects == 1
+    assert link.state.retry_at - link.state.since >= REFUSED / 2
+    link.retry()
+    await until(lambda: link.up)
+    keeping.cancel()
+    await asyncio.gather(keeping, return_exceptions=True)
+    await link.close()
+
+
+@pytest.mark.parametrize("where", ["making", "connecting"])
+async def test_a_connection_that_nobody_waits_for_any_more_is_ended(where: str) -> None:
+    at, go_on = asyncio.Event(), threading.Event()
+    loop = asyncio.get_running_loop()
+
+    class Slow(Wire):
+        def connect(self) -> None:
+            hold("connecting")
+            super().connect()
+
+    def hold(here: str) -> None:
+        if here == where:
+            loop.call_soon_threadsafe(at.set)
+            go_on.wait(10)
+
+    def make() -> Wire:
+        hold("making")
+        return wire
+
+    wire = Slow()
+    link = Link("mail1", make, SystemClock())
+    keeping = asyncio.create_task(link.keep())
+    await at.wait()
+    keeping.cancel()
+    await asyncio.gather(keeping, return_exceptions=True)
+    go_on.set()
+    await asyncio.to_thread(link._pool.shutdown)
+    assert not wire.alive()
+    await link.close()
