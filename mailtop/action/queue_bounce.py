@@ -36,8 +36,9 @@ def _warned(items: Sequence[Item], at: float, facts: Facts) -> tuple[str, ...]: 
     held, active = (sum(item.queue == queue for item in items) for queue in (Queue.HOLD, Queue.ACTIVE))
     null = sum(not item.sender or item.sender == b"MAILER-DAEMON" for item in items)
     words = (
-        "Each is returned when the queue manager next comes to it, without another try: after its backoff, or at once",
-        "by a retry. Until then it is deferred, and marked; nothing takes the mark off.",
+        "Each is returned to its sender, without another try, when the queue manager next comes to it.",
+        "That is at the end of its backoff, or at once by a retry.",
+        "Until then it is deferred, and marked: nothing takes the mark off.",
     )
     more = (
         (held, f"{held} on hold are taken off hold for it."),

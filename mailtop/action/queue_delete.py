@@ -110,8 +110,8 @@ def _warned(plan: Plan, kept: Sequence[KeptFile], *, keeps: bool) -> tuple[str, 
     active = sum(item.queue == Queue.ACTIVE for item in plan.items)
     old = [file for file in kept if plan.at - file.at > OLD]
     sentences = (
-        (keeps, "Their files are kept: the disk gets nothing back until a purge. Undo puts the very same files"),
-        (keeps, "back, on hold, under the same ids; a release then sends them. `:undo` offers that for a day."),
+        (keeps, "Undo puts the very same files back, on hold, under the same ids; `:undo` offers it for a day."),
+        (keeps, "Kept files take room on the disk until queue.purge drops them, after 7 days."),
         (active, f"{active} in delivery may be delivered all the same."),
         (old, f"{len(old)} files kept longer than 7 days ({_megabytes(f.size for f in old)}) wait for queue.purge."),
     )

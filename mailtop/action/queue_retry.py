@@ -138,8 +138,8 @@ def _look_at_all(plan: Plan, known: Known) -> Asking[Looked]:
 
 def _flushed(items: Sequence[Item], at: float, facts: Facts) -> tuple[str, ...]:  # noqa: ARG001 — of none in particular
     return (
-        "Every deferred message is tried now, whatever failed a minute ago too: Postfix paces it by its own limits,",
-        "and a provider that limits us will limit us more. Mail on hold stays there.",
+        "Every deferred message is tried now, though it failed a minute ago: Postfix paces it by its own limits.",
+        "A provider that limits us will limit us more. Mail on hold stays there.",
     )
 
 

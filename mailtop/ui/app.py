@@ -5,10 +5,12 @@ from __future__ import annotations
 from textual.message import Message
 
 from mailtop.model.errors import MailtopError
+from mailtop.model.operation import Selection
 from mailtop.model.snapshot import Health, PageAsk
 from mailtop.ui import destinations, messages
 from mailtop.ui.commands import FIXED, Command, complete, parse
 from mailtop.ui.helping import help_lines
+from mailtop.ui.meaning import Meant
 from mailtop.ui.output import write_lines, write_log, write_rows
 from mailtop.ui.prompt import Prompt
 from mailtop.ui.sheets import preview, receipt
@@ -100,6 +102,14 @@ class MailtopApp(Stage, inherit_bindings=False):
             self.say("no destination is paused, throttled or rerouted by mailtop")
         else:
             self._open(sheet)
+
+    def do_whole(self, act: str) -> None:
+        """An act on every queue as a whole: a preview a host."""
+        scene = self._feed.scene
+        if scene is not None and scene.read_only:
+            self.say(scene.why_read_only, Health.WARN)
+        else:
+            self._acting.plan(act, [Meant(Selection(everything=True), "the queue as a whole", None)])
 
     def do_domain(self, words: str) -> None:
         """Pause, throttle, reroute, restore or finish a destination."""

@@ -79,7 +79,8 @@ class Sheet:
         if self.preview.domain:
             lines = self._destination(scene.now, size.cells)
         else:
-            lines = [*self._meant(size.cells), *self._commands(), BLANK, *self._blast(scene.now), *self._warnings()]
+            commands, warnings = self._commands(size.cells), self._warnings(size.cells)
+            lines = [*self._meant(size.cells), *commands, BLANK, *self._blast(scene.now), *warnings]
         room = max(1, size.rows - len(feet))
         self._top = max(0, min(self._top, len(lines) - room))
         return lines[self._top : self._top + room] + feet
@@ -165,23 +166,26 @@ class Sheet:
             ]
         until = f", until {clock(self.preview.until, seconds=False)}" if self.preview.until else ""
         lines += [BLANK, *((*line, (until, "text")) for line in self._blast(now)), BLANK]
-        for warning in self.preview.warnings:
-            lines += [
-                text(f"{'▲ ' if not n else '  '}{part}", "warn") for n, part in enumerate(folded(warning, cells - 2))
-            ]
-        lines += [BLANK, text(f"in this order on {self.preview.target}:", "dim")]
+        lines += [*self._warnings(cells), BLANK, text(f"in this order on {self.preview.target}:", "dim")]
         for step in self.preview.commands:
             words = shlex.join(step.argv) + (f"   {step.stdin}" if step.stdin else "")
             lines += [text(f"  {'' if not n else '  '}{part}") for n, part in enumerate(folded(words, cells - 4))]
         return lines
 
-    def _commands(self) -> list[Line]:
+    def _commands(self, cells: int) -> list[Line]:
         where = f"in container {self.preview.container}" if self.preview.container else f"on {self.preview.target}"
         lines: list[Line] = []
         for number, step in enumerate(self.preview.commands):
             lead = f"{where}   " if not number else " " * (len(where) + 3)
             stdin = f"     {step.stdin}" if step.stdin else ""
-            lines.append(((lead, "dim"), (" ".join(step.argv), "title"), (stdin, "dim")))
+            words = " ".join(step.argv)
+            if len(lead) + len(words) + len(stdin) <= cells:
+                lines.append(((lead, "dim"), (words, "title"), (stdin, "dim")))
+            else:
+                parts = folded(words + stdin, cells - len(lead))
+                lines += [
+                    ((lead if not n else " " * len(lead), "dim"), (part, "title")) for n, part in enumerate(parts)
+                ]
             if step.expects:
                 lines.append(text(f"{' ' * (len(where) + 3)}expects {step.expects}", "dim"))
         return lines
@@ -209,12 +213,15 @@ class Sheet:
             lines.append((("for example " if not number else " " * 12, "dim"), *_sample(item)))
         return lines
 
-    def _warnings(self) -> list[Line]:
+    def _warnings(self, cells: int) -> list[Line]:
         lines: list[Line] = []
         if self.preview.in_delivery and not any("in delivery" in warning for warning in self.preview.warnings):
             are = "is" if self.preview.in_delivery == 1 else "are"
             lines.append(text(f"▲ {count(self.preview.in_delivery)} {are} in delivery and may still leave", "warn"))
-        return lines + [text(f"▲ {warning}", "warn") for warning in self.preview.warnings]
+        for warning in self.preview.warnings:
+            parts = folded(warning, cells - 2)
+            lines += [text(f"{'▲ ' if not n else '  '}{part}", "warn") for n, part in enumerate(parts)]
+        return lines
 
     def _ask(self) -> list[Line]:
         if self.running:
