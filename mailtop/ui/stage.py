@@ -261,12 +261,14 @@ class Stage(App[int], inherit_bindings=False):
     def _hear(self) -> None:
         """A question opens by itself only while nobody is doing anything; later it is said, and `!` opens it.
 
-        One that is asked no longer goes, whatever was typed: the host has hung up.
+        One that is asked no longer goes, at the next enter where it is being typed at: the host has hung up.
         """
         waiting = self._orders.questions()
         if self._sheets and isinstance(self._sheets[-1], question.Sheet):
-            if self._sheets[-1].question.id not in [one.id for one in waiting]:
-                self._sheets.pop()
+            sheet = self._sheets[-1]
+            if sheet.question.id not in [one.id for one in waiting] and not sheet.lapsed:
+                if sheet.over():
+                    self._sheets.pop()
                 self.draw()
             return
         if not waiting or self._prompt is not None:

@@ -224,6 +224,24 @@ async def test_escape_refuses_and_a_host_that_hangs_up_takes_its_question_along(
         await mail.until(lambda: "asks for a code" not in mail.text)
 
 
+async def test_the_rest_of_a_password_is_no_key_and_no_answer_to_another_host() -> None:
+    first = Question("k7", "mail1", Kind.PASSWORD, Foreign(b"Password"))
+    second = replace(first, id="k8", host="mail2")
+    async with driven(replace(broken(), questions=(first,))) as mail:
+        await mail.shows("mail1 asks for a password")
+        await mail.press(*"sw")
+        mail.console.show(questions=(second,))
+        await mail.shows("mail1 asks no longer")
+        await mail.press(*"ordq!")
+        assert "mail1 asks no longer" in mail.text
+        await mail.press("enter")
+        await mail.until(lambda: "asks no longer" not in mail.text)
+        assert not any(asked[0] == "answer" for asked in mail.console.asked if isinstance(asked, tuple))
+        await mail.press("!")
+        await mail.shows("mail2 asks for a password")
+        assert "•" not in mail.text.partition("asks for a password")[2]
+
+
 async def test_the_end_of_the_engine_is_said() -> None:
     async with driven(broken()) as mail:
         mail.console.end()

@@ -25,7 +25,11 @@ _LATER = {
 
 
 class Sheet:
-    """One question. `done` is given what was typed, or None where it is refused; a question that is settled goes."""
+    """One question. `done` is given what was typed, or None where it is refused; a question that is settled goes.
+
+    One that its host asks no longer stays where it is being typed at, and takes what is typed until enter or escape:
+    the rest of a password would be keys of the screen below, or part of the answer to another host.
+    """
 
     place: ClassVar[str] = "question"
     wide: ClassVar[int] = 76
@@ -36,10 +40,24 @@ class Sheet:
         self.title = f"{question.host} asks for a {question.kind.value}"
         self._done = done
         self._line = Prompt("", lambda _: None, secret=question.secret)
+        self._settled = False
+        self.lapsed = False
+        """It is asked no longer, and waits for enter or escape."""
+
+    def over(self) -> bool:
+        """It is asked no longer: may the sheet go? Else it lapses."""
+        self.lapsed = bool(self._line.words) and not self._settled
+        if self.lapsed:
+            self._line.words, self._line.at = "", 0
+        return not self.lapsed
 
     def draw(self, scene: Scene, size: Size) -> list[Line]:  # noqa: ARG002 - a sheet's shape
         """The host's words, what is typed, what becomes of it."""
         words = [text(part) for part in folded(shown(self.question.words, 600), size.cells)][: max(1, size.rows - 5)]
+        if self.lapsed:
+            return [*words, BLANK, text(f"{self.question.host} asks no longer; enter or esc closes", "warn")][
+                : size.rows
+            ]
         refused = f"esc refuses: {self.question.host} stays down until r asks again"
         return [
             *words,
@@ -54,18 +72,24 @@ class Sheet:
         """Everything but enter and escape is typed."""
         if key in ("enter", "escape", "ctrl+c"):
             return False
-        if key not in ("up", "down", "tab") and (key != "backspace" or self._line.words):
+        if not self.lapsed and key not in ("up", "down", "tab") and (key != "backspace" or self._line.words):
             self._line.press(key, character)
         return True
 
     def pasted(self, words: str) -> None:
         """Take a paste in."""
-        self._line.insert(words)
+        if not self.lapsed:
+            self._line.insert(words)
 
     def answer(self) -> None:
         """Send it."""
-        self._done(self._line.words)
+        self._settle(self._line.words)
 
     def refuse(self) -> None:
         """Answer nothing."""
-        self._done(None)
+        self._settle(None)
+
+    def _settle(self, words: str | None) -> None:
+        lapsed, self.lapsed, self._settled = self.lapsed, False, True
+        if not lapsed:
+            self._done(words)
