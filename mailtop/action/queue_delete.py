@@ -31,6 +31,7 @@ FOLDER = "mailtop-kept"
 MOST = 1 << 30  # bytes kept in all; beyond that a delete keeps nothing, and says so
 OLD = 7 * 86_400.0  # seconds; what is kept longer is for the purge
 
+_HALF_WAY = b"not deleted, and on hold; its file may be kept too: delete it again, or purge-all, before a release"
 _PLAIN = re.compile(r"/[A-Za-z0-9._/-]+")
 _RECEIPT = re.compile(r"r[0-9a-f]+-\d+")
 
@@ -128,8 +129,13 @@ def _delete(plan: Plan, items: Sequence[Item]) -> Changing[None]:
     there = tuple(item for item in there if item.queue == Queue.HOLD)
     if keep:
         there = yield from _kept(keep, there)
-    if there:
-        (yield Put(delete.argv, ids_of(there), timeout=_within(there))).ok("postsuper")
+    if not there:
+        return
+    answer = yield Put(delete.argv, ids_of(there), timeout=_within(there))
+    left = [item for item in there if item.id not in named(answer.stderr, b"removed")]
+    if keep and left:
+        yield from _drop_spare_links(keep[0].argv[-1], left)
+    answer.ok("postsuper")
 
 
 def _let_go(plan: Plan, strangers: Sequence[str], said: bytes) -> Changing[None]:
@@ -144,6 +150,7 @@ def _let_go(plan: Plan, strangers: Sequence[str], said: bytes) -> Changing[None]
 def _kept(steps: Sequence[Step], items: tuple[Item, ...]) -> Changing[tuple[Item, ...]]:
     """Keep the files; return the messages whose file is kept."""
     make, link = steps
+    yield from _drop_spare_links(make.argv[-2], items)
     (yield Put(make.argv)).ok("install")
     answer = yield Put(link.argv, ids_of(items), timeout=_within(items))
     if answer.exit in (126, 127):
@@ -158,7 +165,17 @@ def _kept(steps: Sequence[Step], items: tuple[Item, ...]) -> Changing[tuple[Item
     return tuple(item for item in items if item.id in kept)
 
 
-def _within(items: Sequence[Item]) -> float:
+def _drop_spare_links(folder: str, items: Sequence[Item]) -> Changing[None]:
+    """Drop kept links to files that are queued: a delete was cut off. Postfix delivers no file with two hard links."""
+    ids = {item.id for item in items}
+    spare = [file for file in (yield from _files(folder)) if file.links > 1 and file.id in ids]
+    root = folder if folder.endswith(FOLDER) else folder.rpartition("/")[0]
+    if spare:
+        paths = "".join(f"{root}/{file.receipt}/{file.id}\n" for file in spare)
+        (yield Put(("xargs", "rm", "-f"), paths.encode("ascii"), timeout=_within(spare))).ok("rm")
+
+
+def _within(items: Sequence[object]) -> float:
     return 60.0 + 0.02 * len(items)
 
 
@@ -188,6 +205,8 @@ def _judge(outcome: Outcome, found: Evidence) -> Outcome | None:
     if found.status:
         return Outcome(outcome.id, Fate.DONE, Foreign(b"its last attempt failed: " + found.reason))
     if outcome.fate is Fate.UNKNOWN:
+        if found.listed and found.queue is Queue.HOLD:
+            return Outcome(outcome.id, Fate.REFUSED, Foreign(_HALF_WAY))
         if found.listed and found.queue is not None:
             return Outcome(outcome.id, Fate.REFUSED, Foreign(b"not deleted: it is in " + found.queue.encode()))
         if found.removed or found.told:
@@ -271,9 +290,10 @@ def _kept_folder(plan: Plan) -> str:
 
 
 def _still_there(plan: Plan) -> Asking[tuple[tuple[Item, ...], tuple[Outcome, ...]]]:
-    there = {_as_item(file) for file in (yield from _files(_kept_folder(plan))) if file.links == 1}
-    gone = tuple(Outcome(item.id, Fate.GONE, Foreign(b"not kept any more")) for item in plan.items if item not in there)
-    return tuple(item for item in plan.items if item in there), gone
+    there = {(file.receipt, file.id) for file in (yield from _files(_kept_folder(plan)))}
+    kept = tuple(item for item in plan.items if (item.queue, item.id) in there)
+    gone = (item.id for item in plan.items if (item.queue, item.id) not in there)
+    return kept, tuple(Outcome(number, Fate.GONE, Foreign(b"not kept any more")) for number in gone)
 
 
 def _purge(plan: Plan, items: Sequence[Item]) -> Changing[None]:

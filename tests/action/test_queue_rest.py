@@ -371,6 +371,25 @@ def test_only_what_is_kept_is_deleted() -> None:
     assert host.queued == {B: "hold"}
 
 
+def test_a_link_that_a_delete_cut_off_has_left_is_dropped_by_the_next() -> None:
+    host = Host({A: "hold"}, kept={f"r19aa-7/{A}": 2})
+
+    assert acted(looked("queue.delete", host, item(A, "hold")), host) == {A: Fate.DONE}
+
+    assert host.kept == {f"r19ab-1/{A}": 1}  # one, so that it can be delivered when it is put back
+
+
+def test_what_is_kept_and_then_not_deleted_has_one_link_again() -> None:
+    class Stubborn(Host):
+        def changed(self, put: Put) -> Answer:
+            return Answer(b"") if "-d" in put.argv and put.argv[0] == "postsuper" else super().changed(put)
+
+    host = Stubborn({A: "deferred"})
+
+    assert acted(looked("queue.delete", host, item(A)), host) == {A: Fate.REFUSED}
+    assert (host.kept, host.queued) == ({}, {A: "hold"})
+
+
 def test_where_nothing_can_be_kept_nothing_is_deleted() -> None:
     host = Host({A: "deferred"}, links=lambda id_: False)
 
@@ -494,13 +513,13 @@ def test_a_purge_takes_what_is_old_and_a_purge_of_all_takes_all() -> None:
     ]
 
 
-def test_what_is_being_put_back_is_not_purged() -> None:
+def test_what_was_put_back_meanwhile_is_not_purged() -> None:
     host = Host({}, kept={f"r19aa-7/{A}": 1, f"r19aa-7/{B}": 1})
     plan = looked("queue.purge_all", host)
-    host.kept[f"r19aa-7/{B}"] = 2
+    del host.kept[f"r19aa-7/{B}"]
 
     assert acted(plan, host) == {A: Fate.DONE, B: Fate.GONE}
-    assert host.kept == {f"r19aa-7/{B}": 2}
+    assert host.sent[0].stdin.decode().split() == [f"{SPOOL}/mailtop-kept/r19aa-7/{A}"]
 
 
 @pytest.mark.parametrize("key", ["queue.retry", "queue.requeue", "queue.bounce", "queue.delete"])
