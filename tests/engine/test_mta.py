@@ -11,10 +11,12 @@ import pytest
 from mailtop.config import FlowSettings
 from mailtop.engine.mta import READING_BACK, SETTLED, Mta
 from mailtop.model.ask import Chunk
+from mailtop.model.destination import Standing, Standings
 from mailtop.model.mail import QueueId
 from mailtop.model.operation import Fate, Outcome, Selection
 from mailtop.model.sample import Sample
 from mailtop.model.snapshot import Health, LogState, PageAsk, ProbeState, Reading
+from mailtop.model.text import Foreign
 from mailtop.model.topology import Hop, Role, Target
 from mailtop.parse.postfix_log import PostfixLog
 from mailtop.parse.postqueue import Listing, ListingReader
@@ -279,3 +281,43 @@ def test_evidence_changes_with_each_piece_of_the_log_each_listing_and_when_the_l
     assert len(set(seen)) == 4
     mta.follows(AT + 60)
     assert mta.evidence == seen[-1]
+
+
+FORCED = f"postfix/qmgr[1]: {ID}: from=<news@shop.example>, status=force-expired, returned to sender"
+ASKED = Outcome(ID, Fate.UNDER_WAY)
+
+
+def test_a_retry_in_parts_is_told_by_an_attempt_since_it_began_not_only_since_it_ended() -> None:
+    mta = postfix()
+    say(mta, AT - 30, f"postfix/smtp[2]: {ID}: {TO}, status=sent (250 ok)")
+
+    assert mta.decide("queue.retry", ASKED, AT, AT - 20) is None
+    told = mta.decide("queue.retry", ASKED, AT, AT - 40)
+    assert told is not None
+    assert (told.fate, told.said) == (Fate.DONE, b"sent: 250 ok")
+
+
+def test_a_requeue_and_a_bounce_are_told_by_what_follows_in_the_log() -> None:
+    mta = postfix()
+    assert mta.decide("queue.requeue", ASKED, AT, AT) is None
+    assert mta.decide("queue.bounce", ASKED, AT, AT) is None
+    say(mta, AT + 40, f"postfix/pickup[2]: BBBBBB1: uid=0 from=<news@shop.example> orig_id={ID}")
+    say(mta, AT + 41, FORCED)
+
+    requeued, returned = (mta.decide(f"queue.{act}", ASKED, AT, AT) for act in ("requeue", "bounce"))
+
+    assert requeued == Outcome(ID, Fate.DONE, Foreign(b"now BBBBBB1"))
+    assert returned == Outcome(ID, Fate.DONE, Foreign(b"force-expired, returned to sender"))
+
+
+def test_what_is_paused_is_known_only_once_somebody_has_looked() -> None:
+    mta = postfix()
+    assert mta.paused is None
+
+    mta.take([Standings(())], AT, AT)
+    assert mta.paused == frozenset()
+
+    pause = Standing("mail1/postfix", "big.test", "destination.pause", "ann", AT)
+    throttle = Standing("mail1/postfix", "slow.test", "destination.throttle", "ann", AT)
+    mta.take([Standings((pause, throttle))], AT, AT)
+    assert mta.paused == {"big.test"}

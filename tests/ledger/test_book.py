@@ -8,9 +8,11 @@ from hypothesis import strategies as st
 
 from mailtop.ledger.book import Ledger
 from mailtop.ledger.counts import counts
+from mailtop.ledger.endings import Endings
 from mailtop.ledger.hops import HopRules
 from mailtop.model.mail import QueueId
 from mailtop.model.topology import Hop
+from mailtop.parse.batch import Expired
 from mailtop.parse.postfix_log import PostfixLog
 from mailtop.parse.reason import normalise
 from mailtop.parse.stamp import Stamps
@@ -271,6 +273,32 @@ def test_hold_release_and_requeue_are_followed() -> None:
     assert ledger.removed(QueueId("AAAAAA1"), NOON + 4)
     assert ledger.accepted == 1
     assert [reason.waiting for reason in ledger.deferrals(NOON)] == [0]
+
+
+def test_a_requeued_message_is_known_by_its_new_id_though_the_book_began_after_it() -> None:
+    ledger = book(
+        line(4, b"postfix/postsuper[9]: AAAAAA1: requeued"),
+        line(5, b"postfix/pickup[9]: BBBBBB1: uid=0 from=<s@client.test> orig_id=AAAAAA1"),
+    )
+
+    assert ledger.requeued(QueueId("AAAAAA1"), NOON + 5.9) == "BBBBBB1"
+    assert ledger.requeued(QueueId("AAAAAA1"), NOON + 6) == ""  # an earlier life's
+    assert ledger.requeued(QueueId("BBBBBB1"), NOON) == ""
+
+
+def test_a_message_that_was_given_back_without_another_try_is_known() -> None:
+    ledger = book(line(3, b"postfix/qmgr[1]: AAAAAA1: from=<s@client.test>, status=force-expired, returned to sender"))
+
+    assert ledger.returned(QueueId("AAAAAA1"), NOON + 3.5)
+    assert not ledger.returned(QueueId("AAAAAA1"), NOON + 4)
+    assert not ledger.returned(QueueId("AAAAAA2"), NOON)
+
+
+def test_of_unusual_endings_only_the_last_are_kept() -> None:
+    endings = Endings(most=2)
+    endings.feed([], [Expired(float(at), b"AAAAAA%d" % at, b"s@x.test", b"force-expired") for at in range(4)])
+
+    assert [endings.returned(b"AAAAAA%d" % at, 0.0) for at in range(4)] == [False, False, True, True]
 
 
 def test_deleting_all_names_no_ids_so_a_listing_must_tell() -> None:

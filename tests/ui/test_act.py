@@ -56,6 +56,16 @@ async def test_operate_is_typed_and_then_the_short_way_works() -> None:
         await mail.shows("postsuper -h -")
 
 
+async def test_a_flush_and_a_purge_are_typed_for_every_queue_as_a_whole() -> None:
+    async with driven(broken()) as mail:
+        for typed, act in (("flush", "flush"), ("purge", "purge"), ("purge-all", "purge_all")):
+            await mail.press(":", *typed, "enter")
+            await mail.shows("Hold 398 messages")  # whatever the engine previews
+            assert mail.console.asked[-1] == (f"queue.{act}", Selection(everything=True))
+            mail.later(1)
+            await mail.press("escape")
+
+
 async def test_read_only_binds_no_act_and_cannot_be_unlocked() -> None:
     async with driven(broken(), read_only=True) as mail:
         await mail.press("2", "H", "a")
