@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from mailtop.engine.console import Console
+from mailtop.model.errors import TimedOut
 from mailtop.model.snapshot import HostState, Link, Snapshot
 
 LISTING = "postfix_listing"
@@ -33,26 +34,35 @@ async def first_reading(console: Console, *, listing: bool = False, within: floa
                     if queue.target not in asked:
                         asked.add(queue.target)
                         await console.refresh(queue.target, "listing")
-                if not listing or all(probe.tried for probe in snapshot.probes if probe.probe == LISTING):
+                up = _up(snapshot)
+                if not listing or all(p.tried for p in snapshot.probes if p.probe == LISTING and _host(p.target) in up):
                     return snapshot
-    except TimeoutError:
+    except TimeoutError as error:
         if newest is None:
-            raise
+            raise TimedOut("engine", f"it said nothing for {within:.0f} s") from error
     assert newest is not None  # noqa: S101  (told to mypy: snapshots() yields before it ends)
     return newest
 
 
 def _complete(snapshot: Snapshot) -> bool:
-    up = {host.name for host in snapshot.hosts if host.link is Link.UP}
+    up = _up(snapshot)
     return (
         all(_settled(host) for host in snapshot.hosts)
         and all(
             probe.tried
             for probe in snapshot.probes
-            if probe.target.partition("/")[0] in up and probe.probe != LISTING  # which may wait to be asked for
+            if _host(probe.target) in up and probe.probe != LISTING  # which may wait to be asked for
         )
-        and all(log.note not in BEFORE for log in snapshot.logs if log.target.partition("/")[0] in up)
+        and all(log.note not in BEFORE for log in snapshot.logs if _host(log.target) in up)
     )
+
+
+def _up(snapshot: Snapshot) -> set[str]:
+    return {host.name for host in snapshot.hosts if host.link is Link.UP}
+
+
+def _host(target: str) -> str:
+    return target.partition("/")[0]
 
 
 def _settled(host: HostState) -> bool:
