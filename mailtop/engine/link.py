@@ -20,6 +20,7 @@ from mailtop.model.snapshot import HostState
 from mailtop.model.snapshot import Link as LinkState
 
 CONNECT_WITHIN = 20.0
+CHECKED_WITHIN = 70.0  # seconds from a person's answer on: the host may ask a telephone in turn
 ASK_AGAIN = 600.0  # seconds until a person is asked once more that has not answered, unless somebody wants it sooner
 REFUSED = 60.0  # seconds until a login that was refused is tried again, doubling: hosts lock out whoever insists
 _LOOK = 0.2  # seconds between two looks whether a host waits for a person
@@ -163,8 +164,8 @@ class Link:
         while not connecting.done():
             await asyncio.wait((connecting,), timeout=_LOOK)
             words = self._waits(self.host)
-            if words:
-                limit.reschedule(asyncio.get_running_loop().time() + CONNECT_WITHIN)
+            if words or asked:
+                limit.reschedule(asyncio.get_running_loop().time() + CHECKED_WITHIN)
             if words or asked:
                 self._say(LinkState.CONNECTING, f"{self.host}: waits for an answer: {words}" if words else "")
             asked = bool(words)

@@ -210,6 +210,9 @@ async def test_the_time_that_a_person_takes_is_not_the_hosts(wire: Wire, monkeyp
     await asyncio.sleep(0.6)  # longer than a connection may take
     assert link.state.link is LinkState.CONNECTING
     asked[0] = ""
+    await until(lambda: link.state.note == "")
+    await asyncio.sleep(0.6)  # the host asks a telephone now
+    assert link.state.link is LinkState.CONNECTING
     answered.set()
     await until(lambda: link.up)
     keeping.cancel()

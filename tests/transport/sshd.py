@@ -10,7 +10,7 @@ import signal
 import socket
 import subprocess
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ from paramiko.common import (
     OPEN_FAILED_CONNECT_FAILED,
     OPEN_SUCCEEDED,
 )
+from paramiko.server import InteractiveQuery
 
 SSHD = shutil.which("sshd", path="/usr/sbin:/usr/local/sbin:/usr/bin")
 
@@ -71,6 +72,7 @@ class ParamikoSshd:
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.keys = Keys(folder, self._listener.getsockname()[1])
         self.password = ""
+        self.judge: Callable[[list[str]], bool] | None = None  # of answers to its one prompt
         self.forwards = True
         self.sessions = True
         self.starts = True
@@ -134,7 +136,16 @@ class _Server(paramiko.ServerInterface):
         self._far: dict[int, socket.socket] = {}
 
     def get_allowed_auths(self, username: str) -> str:
+        if self._sshd.judge is not None:
+            return "keyboard-interactive"
         return "password" if self._sshd.password else "publickey"
+
+    def check_auth_interactive(self, username: str, submethods: str) -> InteractiveQuery:
+        return InteractiveQuery("", "", ("Code: ", False))
+
+    def check_auth_interactive_response(self, responses: list[str]) -> int:
+        assert self._sshd.judge
+        return AUTH_SUCCESSFUL if self._sshd.judge(responses) else AUTH_FAILED
 
     def check_auth_password(self, username: str, password: str) -> int:
         return AUTH_SUCCESSFUL if password == self._sshd.password else AUTH_FAILED

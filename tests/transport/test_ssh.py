@@ -31,6 +31,7 @@ from mailtop.model.errors import (
 )
 from mailtop.transport import TcpAddress, UnixAddress
 from mailtop.transport.ssh import Ssh, SshOptions, resolve
+from tests.transport.asking import Script
 from tests.transport.sshd import SSHD, OpenSshd, ParamikoSshd, serving, write_key
 
 KINDS = ["paramiko", pytest.param("openssh", marks=pytest.mark.skipif(not SSHD, reason="no sshd here"))]
@@ -187,6 +188,49 @@ def test_a_configured_password_that_is_wrong_is_said_to_be(threaded: ParamikoSsh
     right.connect()
     right.close()
     assert asked == ["sesame", "swordfish"]
+
+
+def test_a_host_may_take_its_time_over_an_answer(threaded: ParamikoSshd) -> None:
+    """It may have asked a telephone, and a person is slower than a connection."""
+    telephone, asker = threading.Event(), Script("123456")
+    options = msgspec.structs.replace(resolve("mail1", str(threaded.keys.config)), timeout=0.5)
+    threaded.judge = lambda answers: not telephone.wait(1.5) and answers == ["123456"]
+    host = Ssh("mail1", options, asker=asker)
+    host.connect()
+    assert host.alive()
+    host.close()
+
+
+def test_a_password_that_is_not_utf8_is_sent_as_it_was_typed(threaded: ParamikoSshd) -> None:
+    threaded.password = "swordfish"
+    typed = b"caf\xe9".decode("utf-8", "surrogateescape")
+    wrong = Ssh("mail1", resolve("mail1", str(threaded.keys.config)), password=lambda: typed)
+    with pytest.raises(LoginRefused, match="password refused"):
+        wrong.connect()
+    wrong.close()
+
+
+@pytest.mark.parametrize("payload", [b"\x14" + b"c" * 16 + b"\0\0\0\2\xff\xfe", b"\x14", b"\x14" + b"\xff" * 40])
+def test_a_host_that_speaks_nonsense_is_unreachable_in_one_line(tmp_path: Path, payload: bytes) -> None:
+    padding = 16 - (len(payload) + 5) % 8
+    packet = (len(payload) + 1 + padding).to_bytes(4, "big") + bytes([padding]) + payload + bytes(padding)
+
+    def serve() -> None:
+        stream = listener.accept()[0]
+        with stream, contextlib.suppress(OSError):
+            stream.sendall(b"SSH-2.0-odd\r\n" + packet)
+            while stream.recv(1 << 10):
+                pass
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        serving_it = threading.Thread(target=serve)
+        serving_it.start()
+        host = Ssh("odd", SshOptions("odd", "127.0.0.1", listener.getsockname()[1], timeout=2.0))
+        with pytest.raises(Unreachable, match="no SSH with") as raised:
+            host.connect()
+        host.close()
+        serving_it.join()
+    assert "\n" not in str(raised.value)
 
 
 def test_no_password_goes_to_a_host_whose_key_is_not_known(threaded: ParamikoSshd) -> None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from mailtop.model.errors import LoginRefused, Unanswered
 from mailtop.model.question import Asker, Kind
 from mailtop.model.text import Foreign
+from mailtop.transport.ssh.handshake import NONSENSE
 from mailtop.transport.ssh.keys import Key, Keys
 from mailtop.transport.ssh.options import SshOptions
 from mailtop.transport.ssh.prompter import NobodyKnowsError, Prompter, account_of, again, nothing, place_of
@@ -40,7 +41,7 @@ def log_in(
     login = _Login(transport, name, options, asker, password)
     try:
         login.run()
-    except (paramiko.SSHException, EOFError, OSError) as error:
+    except (paramiko.SSHException, EOFError, OSError, *NONSENSE) as error:
         raise login.ended(error) from error
     finally:
         login.keys.close()

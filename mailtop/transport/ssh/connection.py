@@ -78,10 +78,10 @@ class Ssh:
                 try:
                     log_in(transport, self.name, self.options, self._asker, self._password)
                     self._still(closings)
-                except MailtopError:
+                except BaseException:
                     end(transport)
                     raise
-            except MailtopError:
+            except BaseException:
                 wire.close()
                 self._end_proxy()
                 raise

@@ -20,6 +20,8 @@ from mailtop.model.errors import LoginRefused
 Prompts = Sequence[tuple[str, bool]]
 """A prompt each, and whether what is typed may be seen."""
 
+_CHECKING = 60.0  # seconds that a host may think about answers: it may be asking a telephone
+
 _handler: Any = AuthHandler  # the stubs leave its insides out
 
 
@@ -83,7 +85,7 @@ class Conversation(_handler):  # type: ignore[misc]
         """Log in with a password."""
         self._expired = False
         self._news.clear()
-        self.auth_password(self._user, password, self._news)
+        self.auth_password(self._user, _octets(password), self._news)
         self._heard()
         if self._expired:
             raise LoginRefused("", f"{self._user}'s password has expired", "log in by ssh, and give it a new one")
@@ -93,8 +95,10 @@ class Conversation(_handler):  # type: ignore[misc]
         """Log in by prompts: `answered(title, instructions, prompts)` gives an answer to each."""
         self._news.clear()
         self.auth_interactive(self._user, None, self._news)
+        patience = self.transport.auth_timeout
         while True:
-            self._heard()
+            self._heard(patience)
+            patience = max(patience, _CHECKING)
             prompts, self._prompts = self._prompts, None
             if prompts is None:
                 return self._outcome()
@@ -103,13 +107,13 @@ class Conversation(_handler):  # type: ignore[misc]
             message.add_byte(cMSG_USERAUTH_INFO_RESPONSE)
             message.add_int(len(answers))
             for answer in answers:
-                message.add_string(answer)
+                message.add_string(_octets(answer))
             self._news.clear()
             self.transport._send_message(message)  # noqa: SLF001
 
-    def _heard(self) -> None:
+    def _heard(self, patience: float = 0.0) -> None:
         """Wait for the host's next word; `wait_for_response` tells whatever it was that did not come."""
-        if not self._news.wait(self.transport.auth_timeout):
+        if not self._news.wait(patience or self.transport.auth_timeout):
             raise paramiko.AuthenticationException("Authentication timeout.")
 
     def _outcome(self) -> list[str]:
@@ -143,6 +147,11 @@ class Conversation(_handler):  # type: ignore[misc]
             prompts = [(message.get_string(), message.get_boolean()) for _ in range(min(message.get_int(), 16))]
             self._prompts = _text(title), _text(instructions), [(_text(words), echo) for words, echo in prompts]
         self._news.set()
+
+
+def _octets(typed: str) -> bytes:
+    """As it was typed, on a terminal that is not UTF-8 too."""
+    return typed.encode("utf-8", "surrogateescape")
 
 
 def _text(octets: bytes) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import struct
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,9 @@ from mailtop.transport.watched import WatchedSocket
 
 if TYPE_CHECKING:
     import paramiko
+
+NONSENSE = (ValueError, LookupError, struct.error)
+"""What paramiko raises of a message that is not in its format, besides its own."""
 
 _FULL = (b"MaxStartups", b"Not allowed at this time")  # what sshd says instead of a greeting
 
@@ -34,7 +38,7 @@ def shaken(wire: WatchedSocket, name: str, options: SshOptions) -> paramiko.Tran
         key: Any = transport.get_remote_server_key()
         blob = key.public_blob.key_blob if key.public_blob else key.asbytes()
         known.check(name, key.get_name(), key.asbytes(), blob if key.public_blob else b"")
-    except (paramiko.SSHException, EOFError, OSError) as error:
+    except (paramiko.SSHException, EOFError, OSError, *NONSENSE) as error:
         end(transport)
         raise _no_ssh(name, options, wire, error) from error
     except MailtopError:
