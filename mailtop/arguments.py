@@ -136,6 +136,7 @@ def parser() -> ArgumentParser:
     act.add_argument("--on", required=True, metavar="HOST/CONTAINER")
     act.add_argument("--where", default="", metavar="EXPR")
     act.add_argument("--ids", metavar="FILE", help="queue ids, one a line (- for stdin)")
+    act.add_argument("--receipt", default="", metavar="R", help="take back that one: of the act that undoes it")
     act.add_argument("--domain", default="", metavar="DOMAIN", help="of a destination.… act: whose mail")
     act.add_argument("--for", dest="lasting", default="1h", metavar="TIME", help="then overdue: 30m, 1h, 2d, ever")
     act.add_argument("--relay", default="", metavar="NEXTHOP", help="of destination.reroute: [host]:port")

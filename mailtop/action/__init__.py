@@ -22,7 +22,7 @@ from mailtop.model.needs import Needs
 from mailtop.model.operation import Danger, Fate, Item, Outcome, Plan, Preview, Step, Work
 from mailtop.model.plugin import plugins
 from mailtop.model.text import Foreign
-from mailtop.model.topology import Identity
+from mailtop.model.topology import Identity, Target
 from mailtop.parse.postfix_instance import instance_words
 from mailtop.parse.postsuper import Seen, envelopes, said
 from mailtop.parse.queue_list import listed
@@ -254,6 +254,7 @@ class _Blast:
 def preview(action: Action, plan: Plan, warnings: tuple[str, ...] = (), facts: Facts | None = None) -> Preview:
     """Return what is shown before an approval. `facts`: what the target said of itself."""
     items, blast = plan.items, _Blast()
+    chosen = action.scope is not Target  # of a queue as a whole nobody knows who sent what
     for item in items:  # once: a million messages are made anew each time
         blast.add(item)
     return Preview(
@@ -268,9 +269,9 @@ def preview(action: Action, plan: Plan, warnings: tuple[str, ...] = (), facts: F
         count=len(items),
         size=blast.size,
         oldest=blast.oldest if items else 0.0,
-        senders=tuple(blast.senders.most_common(LEADING)),
-        domains=tuple(blast.domains.most_common(LEADING)),
-        samples=tuple(items[:SAMPLES]),
+        senders=tuple(blast.senders.most_common(LEADING)) if chosen else (),
+        domains=tuple(blast.domains.most_common(LEADING)) if chosen else (),
+        samples=tuple(items[:SAMPLES]) if chosen else (),
         in_delivery=blast.active if action.stuck_in_delivery else 0,
         typed=_typed(plan),
         warnings=(*_without_undo(plan), *action.warn(items, plan.at, facts or {}), *warnings),

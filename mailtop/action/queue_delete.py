@@ -3,7 +3,8 @@
 Source: postsuper(1) `-d`, and what Postfix 3.7 does. A message is put on hold, so that it stays where it is; its file
 gets a second link in a folder of root's beside the queues; then it is deleted. It is the same file: what a delivery
 that had begun writes into it meanwhile is there when it is put back, so nobody gets that mail twice. And while a file
-is kept, its inode is taken, so that no other message can get its id.
+is kept, its inode is taken, so that no other message can get its id. What does not come back is why it had waited:
+Postfix notes that beside the file, until the next attempt.
 """
 
 from __future__ import annotations
@@ -233,7 +234,9 @@ def _look_for_kept(plan: Plan, known: Known) -> Asking[Looked]:  # noqa: ARG001 
         Step(plan.target, _linking(folder, f"{spool.path}/hold"), ids, "listed in hold", "delete"),
         Step(plan.target, ("xargs", "-I", "{}", "rm", "-f", f"{folder}/{{}}"), "those that are in hold", "one link"),
     )
-    words = ("They come back on hold, the very same files under the same ids: release sends them.",)
+    words = (
+        "They come back on hold, the very same files under the same ids, without why they waited: release sends them.",
+    )
     return Looked(items, steps, (*words, *((f"{missing} are not kept any more.",) if missing else ())))
 
 
@@ -276,8 +279,8 @@ def _look_for_old(plan: Plan, known: Known, older: float) -> Asking[Looked]:  # 
         Step(plan.target, ("find", spool.kept, "-mindepth", "1", "-type", "d", "-empty", "-delete"), "", "no folder"),
     )
     receipts = len({item.queue for item in items})
-    freed = f"{_megabytes(item.size for item in items)}, of {receipts} deletes, that cannot be put back any more."
-    return Looked(items, steps, (f"Frees {freed}",))
+    of = "one delete" if receipts == 1 else f"{receipts} deletes"
+    return Looked(items, steps, (f"What {of} took away cannot be put back any more.",))
 
 
 def _as_item(file: KeptFile) -> Item:

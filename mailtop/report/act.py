@@ -27,12 +27,12 @@ UNLOCKED = 300.0  # seconds: one act, and its reading back
 
 async def run(console: Console, options: Namespace, out: TextIO, err: TextIO) -> int:
     """Show the preview; with --dry-run or --yes-i-mean COUNT carry it out; 4 where it is refused."""
-    selection = _selection(options)
-    snapshot = await first_reading(console, listing=selection.domain is None)
+    selection = _selection(options) if not options.receipt else None
+    snapshot = await first_reading(console, listing=selection is not None and selection.domain is None)
     for host in snapshot.hosts:
         if host.link is not Link.UP:
             raise Unreachable(host.name, host.note.removeprefix(f"{host.name}: ") or "not connected")
-    previews = await console.plan(options.action, selection)
+    previews = await (console.plan(options.action, selection) if selection else _taking_back(console, options))
     for preview in previews:
         err.writelines(f"{line}\n" for line in told(preview))
     if not options.dry_run and not options.yes_i_mean:
@@ -45,6 +45,15 @@ async def run(console: Console, options: Namespace, out: TextIO, err: TextIO) ->
         else:
             out.write(summary(receipt) + "\n")
     return 0 if all(receipt.ok for receipt in receipts) else 1
+
+
+async def _taking_back(console: Console, options: Namespace) -> tuple[Preview, ...]:
+    """What takes back one receipt, where that is the act that was asked for."""
+    previews = await console.undo(options.receipt)
+    for preview in previews:
+        if (preview.action, preview.target) != (options.action, options.on):
+            raise UsageError(options.receipt, f"is taken back by {preview.action} on {preview.target}")
+    return previews
 
 
 async def _carried_out(console: Console, preview: Preview, options: Namespace) -> Receipt:
@@ -101,7 +110,7 @@ def told(preview: Preview) -> list[str]:
     what = f" {preview.count} messages on {preview.target}, {preview.size:,} bytes"
     lines = [f"{preview.label}{what if preview.count else f' on {preview.target}'}"]
     lines += [f"  in {step.target}   {' '.join(step.argv)}   {step.stdin}".rstrip() for step in preview.commands]
-    if preview.count:
+    if preview.senders:
         senders = " · ".join(f"{shown(who, 60) or '<>'} {count}" for who, count in preview.senders)
         recipients = " · ".join(f"{shown(who, 60)} {count}" for who, count in preview.domains)
         lines += [f"  senders     {senders}", f"  recipients  {recipients}"]
