@@ -32,18 +32,24 @@ class Sessions:
         self._pause = threading.Event()  # never set: something to wait on
         self._asks = 0
         self._channels = 0
+        self._opening = 0
         self.limit = 0
         """How many there may be at once, 0 as long as none was refused."""
 
     def open(self, command: str) -> Channel:
         """Open one, counted. Raises NoSession at once where sshd refuses, and what `open` raises."""
+        with self._change:
+            self._opening += 1
         try:
             channel = self._open(command)
-        except NoSession:
+        except BaseException as error:
             with self._change:
-                self.limit = max(1, self._channels)
+                self._opening -= 1
+                if isinstance(error, NoSession):  # those that are just being opened have a session, or say so in turn
+                    self.limit = max(1, self._channels + self._opening)
             raise
         with self._change:
+            self._opening -= 1
             self._channels += 1
         return _Counted(channel, self._closed)
 
