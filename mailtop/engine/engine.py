@@ -281,7 +281,7 @@ class Engine:
     async def page(self, ask: PageAsk) -> Page:
         """See Console."""
         if ask.kind == "logs":
-            return self._watching.logs.page(ask)
+            return await self._watching.logs.page(ask)
         now = self._clock.now()
         books = [mta for mta in self._watching.mtas if ask.target in ("", mta.target.name)]
         if ask.target and not books:

@@ -2,26 +2,35 @@
 
 from __future__ import annotations
 
+import asyncio
+from array import array
+from collections.abc import Callable
+
 from msgspec.structs import replace
 
 from mailtop.engine.clock import Clock
 from mailtop.engine.follow import GATHER, Follower
 from mailtop.engine.link import Link
-from mailtop.ledger.log_ring import LogRing
+from mailtop.ledger.log_ring import Found, LogRing, Looking
 from mailtop.model.ask import Chunk, Follow
 from mailtop.model.log import LogWindow
 from mailtop.model.snapshot import Health, LogState, Page, PageAsk
 from mailtop.model.topology import Target
+from mailtop.parse.log_times import zone_of_lines
 
 LATELY = 900
 """Seconds of a log that are read back where no book is made of it: so much leads up to what somebody looks into."""
 
 
 class Logs:
-    """Belongs to the engine's loop. `driven`: a recording is played, which holds only the logs that were followed."""
+    """Belongs to the engine's loop. `driven`: a recording is played, which holds only the logs that were followed.
 
-    def __init__(self, clock: Clock, history: int, *, driven: bool) -> None:
+    `ahead`: how many seconds a host's clock is ahead of ours, 0.0 where nobody knows that it is.
+    """
+
+    def __init__(self, clock: Clock, history: int, ahead: Callable[[str], float], *, driven: bool) -> None:
         self._ring = LogRing()
+        self._ahead = ahead
         self._clock = clock
         self._lately = min(LATELY, history)
         self._driven = driven
@@ -38,15 +47,21 @@ class Logs:
         gather = 0.0 if self._driven else GATHER
         return Follower(target, follow, link, self._clock, lambda _: None, self._take, gather)
 
-    def keep(self, target: Target, chunk: Chunk, ahead: float = 0.0) -> None:
-        """Keep lines. `ahead`: how many seconds the host's clock is ahead of ours, where that is known."""
+    def keep(self, target: Target, chunk: Chunk) -> None:
+        """Keep lines, their times by our clock."""
+        ahead, times, zone = self._ahead(target.host), chunk.times, None
+        if times and ahead:
+            times = array("d", [at - ahead for at in array("d", times)]).tobytes()
+        if chunk.stamp and not times:
+            zone = zone_of_lines(chunk.lines, chunk.stamp)
         last = chunk.stamp - ahead if chunk.stamp else self._clock.now()
-        self._ring.add(target.name, chunk.lines, last, chunk.times if not ahead else b"", ahead)
+        self._ring.add(target.name, chunk.lines, last, times, ahead, zone)
 
-    def page(self, ask: PageAsk) -> Page:
+    async def page(self, ask: PageAsk) -> Page:
         """One window of all lines. Raises UsageError for a filter that means nothing."""
-        log = self._ring.page(ask.where, ask.window or LogWindow(back=ask.limit))
-        return Page(ask, self._ring.version, log.held, self._clock.now(), "log", log=log)
+        version = self._ring.version
+        log = await _unhurried(self._ring.look(ask.where, ask.window or LogWindow(back=ask.limit)))
+        return Page(ask, version, log.held, self._clock.now(), "log", log=log)
 
     def state(self, follower: Follower[None], lost: str) -> LogState | None:
         """How a log is that no book reads; None where a recording does not have it. `lost`: why its host is not up."""
@@ -58,3 +73,14 @@ class Logs:
     def _take(self, target: Target, _: None, chunk: Chunk) -> None:
         if chunk.lines:
             self.keep(target, chunk)
+
+
+async def _unhurried(looking: Looking[Found]) -> Found:
+    """Let everybody else have the loop at each pause."""
+    while True:
+        try:
+            next(looking)
+        except StopIteration as ended:
+            found: Found = ended.value
+            return found
+        await asyncio.sleep(0)

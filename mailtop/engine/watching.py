@@ -69,7 +69,7 @@ class Watching:
         self.platform = settings.platform.name or ", ".join(settings.hosts)
         self.watches: dict[str, Watch] = {}
         self.store = Store()
-        self.logs = Logs(clock, settings.history, driven=driven)
+        self.logs = Logs(clock, settings.history, self._ahead, driven=driven)
         self._settings = settings
         self._sources = sources
         self._clock = clock
@@ -192,7 +192,7 @@ class Watching:
         mta = self._mtas[target.name]
         mta.feed(batch, chunk, self._clock.now())
         if chunk.lines and not target.instance:  # instances share one log
-            self.logs.keep(target, chunk, mta.clock.ahead)
+            self.logs.keep(target, chunk)
 
     # what goes out
 
@@ -318,11 +318,15 @@ class Watching:
 
     def _host(self, watch: Watch, asked: Probes, now: float) -> HostState:
         """A host's connection, with its own figures while there is one."""
-        skews = [mta.clock.ahead for mta in self._mtas.values() if mta.target.host == watch.link.host]
-        state = replace(watch.link.state, ahead=max(skews, key=abs, default=0.0))
+        state = replace(watch.link.state, ahead=self._ahead(watch.link.host))
         if not watch.link.up or not watch.shell or watch.same:
             return replace(state, note=watch.note) if watch.link.up else state
         return replace(state, note=watch.note, cells=host_cells(self._host_samples.get(state.name, {}), asked, now))
+
+    def _ahead(self, host: str) -> float:
+        """How far a host's clock is ahead of ours, in seconds; 0.0 as long as nothing proves that it is not."""
+        skews = (mta.clock.ahead for mta in self._mtas.values() if mta.target.host == host)
+        return max(skews, key=abs, default=0.0)
 
     def _lost(self, host: str) -> str:
         """Why a host is not reached, empty while it is."""

@@ -5,7 +5,6 @@ Words match the line's program and text, whatever their case, and all terms must
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 
 from mailtop.model.errors import UsageError
@@ -24,12 +23,14 @@ Test = Callable[[LogLine], bool]
 class LogFilter:
     """A filter, ready to be used. Raises UsageError for a term that means nothing.
 
-    `targets(name)`: may any line of that log match? `needle`: what every line that matches holds, however it is
-    spelt, None where nothing is known of all of them; so that most lines need not be split.
+    `of(target)`: may any line of that log match? `needle`: what every line that matches holds, in small letters, and
+    `levels`, the levels it may have; empty and None where nothing is known of all of them. So most need not be split.
     """
 
     def __init__(self, where: str) -> None:
-        self.needle: re.Pattern[bytes] | None = None
+        self.where = where
+        self.needle = b""
+        self.levels: frozenset[Level] | None = None
         self._tests: list[Test] = []
         self._logs: list[Callable[[str], bool]] = []
         longest = ""
@@ -46,11 +47,12 @@ class LogFilter:
                 self._add(_holds(word), negated)
                 if not negated:
                     longest = max(longest, word, key=len)
-        if longest:
-            self.needle = re.compile(re.escape(longest.encode("utf-8", "surrogateescape")), re.IGNORECASE)
+        self.needle = _small(longest)
 
-    def __bool__(self) -> bool:
-        return bool(self._tests or self._logs)
+    @property
+    def of_lines(self) -> bool:
+        """Is anything asked of the lines themselves, and not only of whose they are?"""
+        return bool(self._tests)
 
     def of(self, target: str) -> bool:
         """May a line of this log match?"""
@@ -70,13 +72,14 @@ class LogFilter:
         elif key == "level":
             if value not in _LEVELS:
                 raise UsageError(f"level:{value}", "there is no such level", f"known: {', '.join(_LEVELS)}")
-            levels = _LEVELS[value]
-            self._add(lambda line: line.level in levels, negated)
+            levels = frozenset(Level) - _LEVELS[value] if negated else _LEVELS[value]
+            self.levels = levels if self.levels is None else self.levels & levels
+            self._add(lambda line: line.level in levels, negated=False)
         elif key == "id":
             word = value.encode("utf-8", "surrogateescape")
             self._add(lambda line: line.text.find(word) >= 0, negated)
         else:
-            word = value.lower().encode("utf-8", "surrogateescape")
+            word = _small(value)
             self._add(
                 lambda line: line.program.lower().find(word) >= 0 or value.lower() in _container(line.target), negated
             )
@@ -86,13 +89,18 @@ def _container(target: str) -> str:
     return target.partition("/")[2].lower()
 
 
+def _small(word: str) -> bytes:
+    """A word as it is compared with a line's bytes: only ASCII has small letters there."""
+    return word.encode("utf-8", "surrogateescape").lower()
+
+
 def _holds(word: str) -> Test:
-    wanted = word.lower().encode("utf-8", "surrogateescape")
+    wanted = _small(word)
     return lambda line: line.text.lower().find(wanted) >= 0 or line.program.lower().find(wanted) >= 0
 
 
 def _fuzzy(word: str) -> Test:
-    letters = word.lower().encode("utf-8", "surrogateescape")
+    letters = _small(word)
 
     def test(line: LogLine) -> bool:
         found = iter(line.text.lower())

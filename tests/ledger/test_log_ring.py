@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from array import array
+from datetime import timedelta, timezone
 
 import pytest
 from hypothesis import given
@@ -102,6 +104,95 @@ def test_a_clock_that_is_ahead_is_taken_out_of_the_lines_own_stamps() -> None:
     ring.add("mail1/postfix", b"2027-01-15T08:00:30Z mail postfix/qmgr[1]: x\n", START + 1, ahead=29.0)
 
     assert [line.at for line in ring.page("", ALL).lines] == [START + 1]
+
+
+def test_a_stamp_without_a_zone_is_read_in_the_zone_of_who_wrote_it() -> None:
+    ring = LogRing()
+    ring.add("m/x", b"Jan 15 03:00:01 m postfix/qmgr[1]: one\n", START + 1, zone=timezone(timedelta(hours=-5)))
+    ring.add("m/x", b"2027-01-15T08:00:02Z m postfix/qmgr[1]: two\n", START + 2)
+    ring.add("m/x", b"Jan 15 03:00:03 m postfix/qmgr[1]: three\n", START + 3)
+
+    assert [line.at - START for line in ring.page("", ALL).lines] == [1, 2, 3]
+
+
+def test_a_line_keeps_its_place_whatever_comes_after_it() -> None:
+    ring = LogRing()
+    for second in range(0, 30, 10):  # a clock that runs before ours, and nobody knows
+        ring.add("m/x", b"2027-01-15T08:05:%02dZ m postfix/qmgr[1]: x\n" % second, START + second)
+        assert [line.at - START for line in ring.page("", ALL).lines] == list(range(0, second + 1, 10))
+
+
+def test_a_trace_cut_at_the_beginning_does_not_move_the_lines_behind_it() -> None:
+    ring = LogRing()
+    ring.add(
+        "m/x", b"  at java.lang.Thread\n2027-01-15T08:00:01Z m a[1]: x\n2027-01-15T08:00:02Z m a[1]: y\n", START + 9
+    )
+
+    assert [line.at - START for line in ring.page("", ALL).lines] == [1, 1, 2]
+
+
+@pytest.mark.parametrize("line", [b"<11>(1) broken\n", b"2027-01-15T08:00:01Z m app: err: broken\n"])
+def test_whatever_counts_as_an_error_is_found_as_one(line: bytes) -> None:
+    ring = LogRing()
+    ring.add("m/x", line, START + 1)
+
+    assert len(ring.page("level:error", ALL).lines) == 1
+    assert ring.page("", LogWindow(back=1, seek=-1)).found == (START + 1, 1)
+
+
+def test_a_word_with_letters_beyond_ascii_is_found_as_it_is_written() -> None:
+    ring = LogRing()
+    ring.add("m/x", "Übung\n".encode(), START)
+
+    assert texts(ring.page("Übung", ALL)) == ["Übung"]
+
+
+@pytest.mark.parametrize("times", [b"", array("d", [START]).tobytes()])
+def test_lines_that_are_nearly_nothing_take_no_more_room_than_others(times: bytes) -> None:
+    tracemalloc.start()
+    try:
+        ring, before = LogRing(room=1 << 20), tracemalloc.get_traced_memory()[0]
+        for number in range(100):
+            ring.add(f"m/{number % 3}", b"\n" * 4096, START + number, times * 4096)
+        ring.page("level:error", ALL)
+        ring.page("!x", ALL)
+        taken = tracemalloc.get_traced_memory()[0] - before
+    finally:
+        tracemalloc.stop()
+
+    assert ring.page("", LogWindow()).dropped > 0
+    assert taken < 1.3 * (1 << 20)
+
+
+def test_many_small_logs_take_no_more_room_than_one_that_is_large() -> None:
+    ring = LogRing(room=200_000)
+    for number in range(100):
+        ring.add(f"m/{number}", b"a" * 10_000 + b"\n", START + number)
+
+    page = ring.page("", ALL)
+
+    assert page.held < 20
+    assert page.held + page.dropped == 100
+    assert page.lines[-1].target == "m/99"
+
+
+def test_a_look_pauses_often_and_what_comes_meanwhile_is_not_in_it() -> None:
+    ring = LogRing()
+    for number in range(200):
+        ring.add("m/x", b"2027-01-15T08:00:00Z m a[1]: x\n" * 500, START + number)
+    before = ring.page("", LogWindow(back=2000)).lines
+
+    looking, pauses, page = ring.look("", LogWindow(back=2000)), 0, None
+    while page is None:
+        try:
+            next(looking)
+        except StopIteration as ended:
+            page = ended.value
+        pauses += 1
+        ring.add("m/x", b"2027-01-15T08:09:00Z m a[1]: later\n", START + 1000)
+
+    assert page.lines == before
+    assert pauses > 3
 
 
 @pytest.mark.parametrize("where", ["level:loud", "host:", "id:"])
