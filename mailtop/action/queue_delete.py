@@ -234,9 +234,7 @@ def _look_for_kept(plan: Plan, known: Known) -> Asking[Looked]:  # noqa: ARG001 
         Step(plan.target, _linking(folder, f"{spool.path}/hold"), ids, "listed in hold", "delete"),
         Step(plan.target, ("xargs", "-I", "{}", "rm", "-f", f"{folder}/{{}}"), "those that are in hold", "one link"),
     )
-    words = (
-        "They come back on hold, the very same files under the same ids, without why they waited: release sends them.",
-    )
+    words = ("They come back on hold, the very same files under the same ids, without why they waited.",)
     return Looked(items, steps, (*words, *((f"{missing} are not kept any more.",) if missing else ())))
 
 
