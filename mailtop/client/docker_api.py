@@ -58,14 +58,14 @@ class Api:
         url = self._client.base_url + path
         with self._explained(thing):
             with self._client.get(url, timeout=timeout, stream=True) as response:
-                body = b""
+                body = bytearray()
                 for piece in response.iter_content(1 << 16):
                     body += piece
                     if len(body) > BODY_LIMIT:
                         raise Garbled(thing, "an answer of more than 64 MiB")
             if response.status_code >= 400:
-                raise refusal(thing, response.status_code, body)
-            return body
+                raise refusal(thing, response.status_code, bytes(body))
+            return bytes(body)
 
     def create_exec(self, container: str, argv: tuple[str, ...]) -> str:
         """Prepare a program in a container; the exec's id."""
