@@ -15,7 +15,7 @@ from dataclasses import replace
 from functools import partial
 from typing import NamedTuple
 
-from mailtop.action import Action, Evidence, Known, Looked, ids_of, numbered, seen, still_meant
+from mailtop.action import Action, Evidence, Known, Looked, Needs, ids_of, numbered, seen, still_meant
 from mailtop.model.ask import Asking, Changing, Command, Put
 from mailtop.model.errors import ParseError, Refused
 from mailtop.model.mail import Queue, queue_id
@@ -234,7 +234,7 @@ def _look_for_kept(plan: Plan, known: Known) -> Asking[Looked]:  # noqa: ARG001 
         Step(plan.target, _linking(folder, f"{spool.path}/hold"), ids, "listed in hold", "delete"),
         Step(plan.target, ("xargs", "-I", "{}", "rm", "-f", f"{folder}/{{}}"), "those that are in hold", "one link"),
     )
-    words = ("They come back on hold, the very same files under the same ids, without why they waited.",)
+    words = ("They come back on hold, the very same files under the same ids. A release sends them.",)
     return Looked(items, steps, (*words, *((f"{missing} are not kept any more.",) if missing else ())))
 
 
@@ -311,6 +311,7 @@ def _read_purged(plan: Plan, items: Sequence[Item], said: bytes) -> Asking[tuple
     return tuple(Outcome(item.id, fate) for item, fate in zip(items, fates, strict=True))
 
 
+_BY_ROOT = Needs(binary=("find", "xargs"), root=True)
 DELETE = Action(
     key="queue.delete",
     letter="",
@@ -339,6 +340,7 @@ RESTORE = Action(
     done=frozenset({Queue.HOLD}),
     expects="listed in hold",
     undone_by="delete",
+    needs=_BY_ROOT,
     scope=Receipt,
     look=_look_for_kept,
     meant=_still_kept,
@@ -355,6 +357,7 @@ PURGE = Action(
     done=frozenset(),
     expects="gone",
     undone_by="nothing",
+    needs=_BY_ROOT,
     scope=Target,
     look=partial(_look_for_old, older=OLD),
     meant=_still_there,

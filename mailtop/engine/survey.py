@@ -182,18 +182,19 @@ def _act(act: Action | DestinationAct, target: Target, may: Capabilities) -> Rig
         return Right(act.key, Health.UNKNOWN, str(error), act=True)
     except Denied:
         pass  # what may be sent says more
-    if may.root:
+    if may.root or not act.needs.root:
         return Right(act.key, Health.OK, act=True)
     commands = _sent(act, target, may)
     if commands and all(map(may.sudoes, commands)):
         return Right(act.key, Health.OK, "by sudo", act=True)
-    why = f"not by {may.user}" if commands else "it writes Postfix's configuration: only by a login as root"
+    writes = "Postfix's queue" if isinstance(act, Action) else "Postfix's configuration"
+    why = f"not by {may.user}" if commands else f"it writes {writes}: only by a login as root"
     return Right(act.key, Health.DENIED, why, _sudoers(may, commands), act=True)
 
 
 def _sent(act: Action | DestinationAct, target: Target, may: Capabilities) -> list[tuple[str, ...]]:
     """What an act may send by sudo: its one program; none for one that writes files."""
-    if not isinstance(act, Action):
+    if not isinstance(act, Action) or not act.needs.sudo:
         return []
     argv = act.argv(Identity("", instance=target.instance))
     return [(may.programs.get(argv[0], argv[0]), *argv[1:])]

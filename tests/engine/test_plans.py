@@ -17,7 +17,7 @@ from mailtop.engine.engine import Engine
 from mailtop.engine.receipts import TOLD
 from mailtop.model.ask import Answer, Command, Put, Source
 from mailtop.model.ask import Engine as EngineAsk
-from mailtop.model.errors import Missing, TimedOut
+from mailtop.model.errors import Missing, Refused, TimedOut
 from mailtop.model.operation import Approval, Fate, Selection
 from mailtop.report.ready import first_reading
 from tests.engine.mail_host import MailHost, Message
@@ -147,3 +147,48 @@ def test_without_sudo_the_audit_names_the_login(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.delenv("SUDO_USER", raising=False)
 
     assert _operator() == "ann"
+
+
+# parts of an act, and what an act is about
+
+
+def many(count: int) -> dict[str, Message]:
+    return some(*(f"4jYVfP5TPXz{number:04}" for number in range(count)))
+
+
+async def test_a_retry_goes_in_parts_and_stays_open_until_the_log_tells(tmp_path: Path) -> None:
+    host = MailHost(many(60))
+    async with watching(tmp_path, mail1=host) as engine:
+        (preview,) = await engine.plan("queue.retry", ALL)
+        receipt = await engine.approve(Approval(preview.plan, "ann", "60"))
+
+    assert [len(put.stdin.split()) for put in host.sent] == [50, 10]
+    assert receipt.ended - receipt.at >= 1.0
+    assert (receipt.ok, receipt.open, receipt.count(Fate.UNDER_WAY)) == (True, True, 60)
+
+
+async def test_a_retry_that_loses_its_host_in_the_middle_says_so_and_sends_no_more(tmp_path: Path) -> None:
+    host = MailHost(many(120))
+    async with watching(tmp_path, mail1=host) as engine:
+        (preview,) = await engine.plan("queue.retry", ALL)
+        host.before_put = lambda: host.faults.update(xargs=TimedOut("mail1/postfix", "no answer within 60 s"))
+        receipt = await engine.approve(Approval(preview.plan, "ann", "120"))
+
+    assert len(host.sent) == 1
+    assert (receipt.ok, receipt.open) == (False, True)
+    assert receipt.error == "mail1/postfix: no answer within 60 s"
+
+
+async def test_a_restore_needs_a_receipt_and_an_act_on_a_whole_queue_no_choice(tmp_path: Path) -> None:
+    host = MailHost(some("4jYVfP5TPXzDGrB"))
+    async with watching(tmp_path, mail1=host) as engine:
+        with pytest.raises(Refused, match="needs its receipt"):
+            await engine.plan("queue.restore", ALL)
+        (preview,) = await engine.plan("queue.flush", Selection(everything=True))
+        assert (preview.count, preview.typed) == (0, "mail1")
+        with pytest.raises(Refused, match="was not approved"):
+            await engine.approve(Approval(preview.plan, "ann", "0"))
+        receipt = await engine.approve(Approval(preview.plan, "ann", "mail1"))
+
+    assert [(put.argv, put.stdin) for put in host.sent] == [(("postqueue", "-f"), b"")]
+    assert (receipt.ok, receipt.open, receipt.undo) == (True, False, "")
