@@ -21,6 +21,7 @@ from mailtop.model.text import Foreign
 from tests.truth.spare_postfix import DOMAIN, NOBODY, SENDER, SLOW, TAKES, SparePostfix
 from tests.truth.watching import HERE, Watching, watching
 
+KEPT = "/var/spool/postfix/mailtop-kept"
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(180)]
 
 
@@ -343,6 +344,44 @@ async def test_a_bounce_is_returned_when_postfix_comes_to_it_held_or_not(spare: 
     for id_ in (waits, held):
         assert await asyncio.to_thread(spare.logged, f"{id_}: from=<", "status=force-expired, returned to sender")
         assert await asyncio.to_thread(spare.logged, f"{id_}: sender non-delivery notification")
+
+
+@pytest.mark.faults
+async def test_a_bounce_of_mail_in_delivery_cannot_keep_it_from_being_delivered(
+    spare: SparePostfix, tmp_path: Path
+) -> None:
+    await asyncio.to_thread(spare.relay, SLOW)
+    async with watching({"here": HERE}, tmp_path) as watched:
+        await watched.until_read(spare.target)
+        (busy,) = await asyncio.to_thread(spare.send, 1)
+        await listed(watched, spare, 1)
+        bouncing = await planned(watched, "queue.bounce", there(spare, busy))
+        assert any(words.startswith("1 in delivery may be delivered all the same") for words in bouncing.warnings)
+        receipt = await closed(watched, await approved(watched, bouncing))
+    assert fates(receipt) == {busy: Fate.DELIVERED}
+    assert await asyncio.to_thread(spare.logged, f"{busy}: to=<", "status=sent")
+
+
+@pytest.mark.faults
+async def test_a_delete_that_was_cut_off_is_done_again_and_what_comes_back_is_delivered(
+    spare: SparePostfix, tmp_path: Path
+) -> None:
+    (queued,) = await asyncio.to_thread(spare.send, 1)
+    left, hold = f"{KEPT}/r1a2b-1", "/var/spool/postfix/hold"
+    await asyncio.to_thread(spare.run, "postsuper", "-h", queued)  # so far it came: held, and linked
+    await asyncio.to_thread(spare.run, "install", "-d", "-m", "0700", KEPT, left)
+    await asyncio.to_thread(spare.run, "ln", f"{hold}/{queued}", f"{left}/{queued}")
+    async with watching({"here": HERE}, tmp_path) as watched:
+        await watched.until_read(spare.target)
+        await listed(watched, spare, 1)
+        deleted = await approved(watched, await planned(watched, "queue.delete", there(spare, queued)))
+        assert fates(deleted) == {queued: Fate.DONE}
+        await approved(watched, (await watched.engine.undo(deleted.id))[0])
+        assert (await asyncio.to_thread(spare.files, "hold"))[f"{hold}/{queued}"].endswith(" 1")
+        await asyncio.to_thread(spare.relay, TAKES)
+        await asyncio.to_thread(spare.run, "postsuper", "-H", queued)
+        await asyncio.to_thread(spare.run, "postqueue", "-i", queued)
+        await soon(lambda: spare.logged(f"{queued}: to=<", "status=sent"), "delivered")
 
 
 # ── many ───────────────────────────────────────────────────────────────────────────────────────────────────────────
