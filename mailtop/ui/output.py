@@ -53,16 +53,20 @@ async def write_rows(
 
 
 async def write_log(path: str, console: Console, ask: PageAsk, progress: Callable[[int, int], object]) -> int:
-    """Write all log lines that match, oldest first; returns how many. Raises UsageError where there is none."""
-    written, place = 0, (0.0, 0)
-    while True:
+    """Write all log lines that match, oldest first, up to the newest one there is now; returns how many.
+
+    Raises UsageError where there is none.
+    """
+    newest = (await console.page(replace(ask, window=LogWindow(back=1)))).log
+    end, written, place = newest.lines[-1].place if newest is not None and newest.lines else (0.0, 0), 0, (0.0, 0)
+    while place <= end:
         page = (await console.page(replace(ask, window=LogWindow(place, ahead=_PAGE)))).log
-        if page is None or not page.lines:
+        found = [line for line in page.lines if line.place <= end] if page is not None else []
+        if page is None or not found:
             break
-        lines = [words(line) for line in page.lines]
-        await asyncio.to_thread(_write, path, lines, "a" if written else "x")
-        written += len(lines)
-        at, number = page.lines[-1].place
+        await asyncio.to_thread(_write, path, [words(line) for line in found], "a" if written else "x")
+        written += len(found)
+        at, number = found[-1].place
         place = (at, number + 1)
         progress(written, page.held)
     if not written:

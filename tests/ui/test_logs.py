@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+from functools import partial
 from pathlib import Path
 
-from mailtop.model.snapshot import PageAsk
+from mailtop.model.snapshot import Page, PageAsk
+from mailtop.ui.output import write_log
 from tests.ui.driving import Driver, driven
-from tests.ui.sites import NOW, broken, well
+from tests.ui.sites import NOW, broken, log_lines, well
+from tests.ui.still import StillConsole
 
 
 async def logs(mail: Driver) -> None:
@@ -51,6 +55,34 @@ async def test_new_lines_come_in_at_the_bottom_and_a_standing_screen_stands() ->
         await mail.press("G")
         await mail.shows("even newer")
         assert "live" in mail.text
+
+
+async def test_a_standing_reader_comes_by_every_line_that_came_meanwhile() -> None:
+    async with driven(well()) as mail:
+        await logs(mail)
+        await mail.press("k")
+        await mail.shows("standing; G follows")
+        mail.console.log("mail1/dovecot", b"".join(b"imap: Info: line %03d\n" % n for n in range(100)), NOW + 100)
+        await mail.press("j")
+        for number in range(100):
+            await mail.press("j")
+            await mail.until(partial(_at_line, mail, number), f"at line {number}")
+
+
+def _at_line(mail: Driver, number: int) -> bool:
+    return f"line {number:03d}" in mail.line("▸")
+
+
+async def test_a_search_that_means_nothing_says_so_and_the_lines_stay() -> None:
+    async with driven(well()) as mail:
+        await logs(mail)
+        await mail.press("k", "slash")
+        await mail.type("level:loud")
+        await mail.press("enter")
+        await mail.shows("level:loud: there is no such level")
+
+        assert "does not resolve" in mail.text
+        assert "▸" in mail.text
 
 
 async def test_e_goes_to_errors_and_says_when_there_is_none() -> None:
@@ -118,6 +150,26 @@ async def test_d_shows_the_whole_line_and_o_writes_all_that_match(tmp_path: Path
             "mail1/dovecot auth-worker: Error: mysql(maildb): Connect failed to database (mail)",
             "mail1/postfix postfix/smtpd: warning: hostname app.test does not resolve to address 192.0.2.7",
         ]
+
+
+async def test_writing_ends_though_lines_keep_coming(tmp_path: Path) -> None:
+    class Talking(StillConsole):
+        at = NOW
+
+        async def page(self, ask: PageAsk) -> Page:
+            page = await super().page(ask)
+            self.at += 1
+            self.ring.add("mail1/dovecot", b"imap: Info: more\n" * 2000, self.at)
+            return page
+
+    console = Talking(well(), {})
+    for target, lines, at in log_lines():
+        console.ring.add(target, lines, at)
+
+    async with asyncio.timeout(20):
+        written = await write_log(str(tmp_path / "out"), console, PageAsk("logs"), lambda *_: None)
+
+    assert written == sum(lines.count(b"\n") for _, lines, _ in log_lines())
 
 
 async def test_no_key_here_acts() -> None:

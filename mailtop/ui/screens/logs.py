@@ -44,7 +44,7 @@ class Logs:
         self._find = ""
         self._page: LogPage | None = None
         self._asked: PageAsk | None = None  # what the page answers, or will
-        self._version = -1
+        self._version = self._newest = -1  # of what is shown, and of what there is
         self._cursor: Place | None = None  # None: the newest line, whichever that is
         self._top: Place | None = None  # the line at the top of the screen, while it does not follow
         self._error = ""
@@ -71,7 +71,7 @@ class Logs:
 
     def wants(self, scene: Scene) -> Sequence[PageAsk]:
         """The newest lines whenever there are newer ones; else a window around the cursor once its edge is near."""
-        version = scene.snapshot.versions.get("logs", 0)
+        self._newest = version = scene.snapshot.versions.get("logs", 0)
         if self._asked is not None and self._asked.window is not None and self._asked.window.seek:
             return (self._asked,)
         spare = SPARE * self._height
@@ -102,10 +102,13 @@ class Logs:
 
     def fail(self, ask: PageAsk, error: MailtopError) -> None:
         """No lines: the reason stands in their place."""
-        if ask == self._asked:
-            self._error = str(error)
-            if ask.window is not None and ask.window.seek:
-                self._asked = None
+        if ask != self._asked:
+            return
+        if ask.window is not None and ask.window.seek and self._lines:  # what is shown is still true
+            self._asked = None
+            self._post(Say(str(error), Health.WARN))
+            return
+        self._error = str(error)
 
     def back(self) -> bool:
         """One thing less: the search, the filter, the place; then the newest lines again."""
@@ -238,10 +241,10 @@ class Logs:
             return
         at = self._at() + steps
         last = len(self._lines) - 1
-        if at > last and self._page is not None and not self._page.more_after and steps > 0:
-            self.last() if not self._following else None
-            return
         if self._following and steps > 0:
+            return
+        if at > last and self._page is not None and not self._page.more_after and not self._stale:
+            self.last()
             return
         self._cursor = self._lines[max(0, min(at, last))].place
 
@@ -259,7 +262,14 @@ class Logs:
     def _near_an_edge(self) -> bool:
         assert self._page is not None  # noqa: S101 - told to mypy: asked only then
         at, size = self._at(), len(self._lines)
+        if self._stale and at == size - 1:
+            return True
         return (at < self._height and self._page.more_before) or (size - at <= self._height and self._page.more_after)
+
+    @property
+    def _stale(self) -> bool:
+        """Have lines come since, of which the next one may be?"""
+        return self._version < self._newest
 
     def _row(self, drawing: Drawing, index: int, current: bool, cells: int) -> Line:
         line = drawing.line(self._lines[index])
