@@ -25,6 +25,8 @@ class WatchedSocket(socket.socket):
     silence = 0.0
     greeting = b""
     """The first octets that came: what a host says that will not speak."""
+    hung_up = False
+    """The other side has ended it."""
 
     def __init__(self, plain: socket.socket, patience: float) -> None:
         super().__init__(plain.family, plain.type, plain.proto, plain.detach())
@@ -60,6 +62,7 @@ class WatchedSocket(socket.socket):
             self.end()
             return b""
         self._heard = Deadline(0.0)
+        self.hung_up = self.hung_up or not octets
         if len(self.greeting) < _GREETING:
             self.greeting += octets[:_GREETING]
         self._acknowledge()

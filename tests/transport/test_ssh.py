@@ -210,6 +210,20 @@ def test_a_password_that_is_not_utf8_is_sent_as_it_was_typed(threaded: ParamikoS
     wrong.close()
 
 
+@pytest.mark.parametrize(("silent", "why"), [(True, "it says nothing for 0.5 s"), (False, "hung up without a word")])
+def test_a_host_that_says_nothing_has_not_hung_up(silent: bool, why: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        host = Ssh("mute", SshOptions("mute", "127.0.0.1", listener.getsockname()[1], timeout=0.5))
+        hanging_up = threading.Thread(target=lambda: listener.accept()[0].close())
+        if not silent:
+            hanging_up.start()
+        with pytest.raises(Unreachable, match=why):
+            host.connect()
+        host.close()
+        if not silent:
+            hanging_up.join()
+
+
 @pytest.mark.parametrize("payload", [b"\x14" + b"c" * 16 + b"\0\0\0\2\xff\xfe", b"\x14", b"\x14" + b"\xff" * 40])
 def test_a_host_that_speaks_nonsense_is_unreachable_in_one_line(tmp_path: Path, payload: bytes) -> None:
     padding = 16 - (len(payload) + 5) % 8

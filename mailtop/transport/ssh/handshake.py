@@ -59,7 +59,10 @@ def _no_ssh(name: str, options: SshOptions, wire: WatchedSocket, error: Exceptio
     where = f"{options.hostname} port {options.port}"
     if any(words in wire.greeting for words in _FULL):
         return Unreachable(name, f"sshd on {where} takes no more connections just now (MaxStartups)")
-    if not wire.greeting and "banner" in str(error) and "imeout" not in str(error):
+    silent = not wire.hung_up and str(error).endswith(("banner", "timed out"))  # paramiko says no more of it
+    if not wire.greeting and silent:
+        return Unreachable(name, f"no SSH with {where}: it says nothing for {options.timeout:g} s", "is it sshd?")
+    if not wire.greeting and "banner" in str(error):
         reason, remedy = f"no SSH with {where}: it hung up without a word", "is it sshd, and may we connect from here?"
         return Unreachable(name, reason, remedy)
     said = f"no SSH with {where}: {str(error) or 'it hung up'}"
