@@ -67,7 +67,10 @@ async def _typed(terminal: str, prompt: str, secret: bool) -> str | None:
 
 @contextmanager
 def _unseen(descriptor: int) -> Iterator[None]:
-    """Echo nothing that is typed; what was typed ahead is let go, for it has been seen."""
+    """Echo nothing that is typed; what was typed ahead is let go, for it has been seen.
+
+    So is what was typed of an answer that is wanted no longer: whoever reads the terminal next would take it in.
+    """
     before = termios.tcgetattr(descriptor)
     quiet = termios.tcgetattr(descriptor)
     quiet[3] &= ~termios.ECHO
@@ -75,7 +78,7 @@ def _unseen(descriptor: int) -> Iterator[None]:
     try:
         yield
     finally:
-        termios.tcsetattr(descriptor, termios.TCSADRAIN, before)
+        termios.tcsetattr(descriptor, termios.TCSAFLUSH, before)
 
 
 async def _line(descriptor: int) -> str | None:

@@ -72,6 +72,24 @@ async def test_a_question_that_is_gone_leaves_the_terminal_as_it_was(terminal: t
     await asyncio.gather(asking, return_exceptions=True)
 
 
+async def test_half_a_password_is_not_left_to_whoever_reads_the_terminal_next(terminal: tuple[int, str]) -> None:
+    person, device = terminal
+    console = StillConsole(replace(SNAPSHOT, questions=(QUESTION,)))
+    asking = asyncio.create_task(answer_questions(console, io.StringIO(), device))
+    await heard(person, b"password: ")
+    os.write(person, b"sword")
+    console.show(questions=())
+    async with asyncio.timeout(5):
+        while not termios.tcgetattr(person)[3] & termios.ECHO:
+            await asyncio.sleep(0.01)
+    os.write(person, b"\n")
+    shell = os.open(device, os.O_RDONLY | os.O_NOCTTY)
+    assert os.read(shell, 100) == b"\n"
+    os.close(shell)
+    asking.cancel()
+    await asyncio.gather(asking, return_exceptions=True)
+
+
 async def test_without_a_terminal_it_is_refused_with_what_to_do(tmp_path: Path) -> None:
     key = replace(QUESTION, kind=Kind.PASSPHRASE, words=Foreign(b"passphrase of /k"))
     console, err = StillConsole(replace(SNAPSHOT, questions=(key,))), io.StringIO()
