@@ -97,7 +97,7 @@ def _look(plan: Plan, known: Known) -> Asking[Looked]:  # noqa: ARG001 — it as
     steps = [Step(plan.target, hold, ids, "listed in hold", "" if why_not else "restore: the same files, on hold")]
     if not why_not:
         steps += [
-            Step(plan.target, ("install", "-d", "-m", "0700", spool.kept, folder)),
+            Step(plan.target, ("mkdir", "-p", "-m", "0700", spool.kept, folder)),
             Step(plan.target, _linking(f"{spool.path}/hold", folder), ids, "a second link to each file"),
         ]
     steps.append(Step(plan.target, delete, f"the ids that are kept, of {ids}" if not why_not else ids, "removed"))
@@ -152,7 +152,7 @@ def _kept(steps: Sequence[Step], items: tuple[Item, ...]) -> Changing[tuple[Item
     """Keep the files; return the messages whose file is kept."""
     make, link = steps
     yield from _drop_spare_links(make.argv[-2], items)
-    (yield Put(make.argv)).ok("install")
+    (yield Put(make.argv)).ok("mkdir")
     answer = yield Put(link.argv, ids_of(items), timeout=_within(items))
     if answer.exit in (126, 127):
         answer.ok("xargs")
@@ -274,7 +274,7 @@ def _look_for_old(plan: Plan, known: Known, older: float) -> Asking[Looked]:  # 
         raise Refused("Purge", f"no file of deleted mail is kept{longer} in {spool.kept}")
     steps = (
         Step(plan.target, ("xargs", "rm", "-f"), f"{len(items)} paths in {spool.kept} on stdin", "gone"),
-        Step(plan.target, ("find", spool.kept, "-mindepth", "1", "-type", "d", "-empty", "-delete"), "", "no folder"),
+        Step(plan.target, ("find", spool.kept, "-depth", *_EMPTY, "-exec", "rmdir", "{}", "+"), "", "no empty folder"),
     )
     receipts = len({item.queue for item in items})
     of = "one delete" if receipts == 1 else f"{receipts} deletes"
@@ -284,6 +284,9 @@ def _look_for_old(plan: Plan, known: Known, older: float) -> Asking[Looked]:  # 
 def _as_item(file: KeptFile) -> Item:
     """A kept file as what a plan is made of; its `queue` is the receipt of its delete, its arrival when that was."""
     return Item(file.id, Foreign(b""), file.at, file.size, file.receipt)
+
+
+_EMPTY = ("-mindepth", "1", "-type", "d", "-empty")
 
 
 def _kept_folder(plan: Plan) -> str:

@@ -353,7 +353,7 @@ def test_a_delete_holds_keeps_and_deletes_in_this_order() -> None:
 
     assert [put.argv for put in host.sent] == [step.argv for step in plan.steps] == [
         ("postsuper", "-h", "-"),
-        ("install", "-d", "-m", "0700", f"{SPOOL}/mailtop-kept", folder),
+        ("mkdir", "-p", "-m", "0700", f"{SPOOL}/mailtop-kept", folder),
         ("xargs", "-I", "{}", "ln", f"{SPOOL}/hold/{{}}", f"{folder}/{{}}"),
         ("postsuper", "-d", "-"),
     ]  # fmt: skip

@@ -105,7 +105,7 @@ async def test_deleted_mail_comes_back_byte_for_byte_on_hold_and_is_delivered_wh
         deleting = await planned(watched, "queue.delete", Selection(where=f"sender:{SENDER}", target=spare.target))
         assert (deleting.count, deleting.danger, deleting.typed) == (3, Danger.DESTRUCTIVE, "3")
         assert deleting.undo == "queue.restore"
-        assert [step.argv[0] for step in deleting.commands] == ["postsuper", "install", "xargs", "postsuper"]
+        assert [step.argv[0] for step in deleting.commands] == ["postsuper", "mkdir", "xargs", "postsuper"]
 
         deleted = await approved(watched, deleting)
 

@@ -20,7 +20,7 @@ from typing import NamedTuple
 
 from mailtop.model.ask import Answer, Asking, Changing, Command, Put
 from mailtop.model.destination import FILES, Hashes, InForce, UnderWay
-from mailtop.model.errors import AskFailed, CommandFailed, Denied, Missing, ParseError, Refused
+from mailtop.model.errors import AskFailed, CommandFailed, Denied, HalfWay, Missing, ParseError, Refused
 from mailtop.model.operation import Step, Work
 from mailtop.parse.postfix_instance import instance_words
 from mailtop.parse.postfix_settings import hashes
@@ -90,7 +90,7 @@ def commands(work: Work, config: str) -> tuple[Put, ...]:
     if work.resumes == "finish":
         return (*swaps, *_close(paths, drops=work.base == "drop"))
     notes_ = _notes(paths, b"" if work.base != "drop" else None, b"")
-    staged = (*_begin(paths), _note(paths), *_stage(work, paths), *notes_)
+    staged = (*_begin(paths), *_note(paths), *_stage(work, paths), *notes_)
     return (*staged, *swaps, *_close(paths, drops=work.base == "drop"))
 
 
@@ -115,8 +115,8 @@ def _begin(paths: Paths) -> Iterator[Put]:
     yield Put(("mkdir", "-m", "700", "--", paths.pending))
 
 
-def _note(paths: Paths, note: UnderWay | None = None) -> Put:
-    return Put(("tee", "--", f"{paths.pending}/plan.json"), written(note) if note else b"")
+def _note(paths: Paths, note: UnderWay | None = None) -> Iterator[Put]:
+    return _notes(paths, None, written(note) if note else b"")
 
 
 def _stage(work: Work, paths: Paths) -> Iterator[Put]:
@@ -172,32 +172,44 @@ def carry_out(work: Work, config: str, note: UnderWay) -> Changing[None]:
     raised; where the connection is lost, nothing more can be asked, and the note stays for whoever comes next.
     """
     paths = Paths(config)
-    if work.resumes == "finish":
-        yield from _finish(work, paths)
-        return
-    if work.resumes == "undo":
-        yield from take_back(work, paths)
+    if work.resumes:
+        yield from _or_half_way(work, _finish(work, paths) if work.resumes == "finish" else take_back(work, paths))
         return
     for put in _begin(paths):
         yield from _done(put)
-    live = False
+    replaced: list[str] = []
     try:
-        yield from _done(_note(paths, note))
+        for put in _note(paths, note):
+            yield from _done(put)
         for put in _stage(work, paths):
             yield from _done(put)
         if (yield from _hashed(paths.both(f"{paths.pending}/old"))) != work.was:
             raise Refused(config, "was edited since the preview", "nothing was changed; preview again")
         will = yield from _hashed(paths.both(f"{paths.pending}/new"))
         yield from _write(paths, work, _told(note, work, will))
-        live = True
         for file in work.order:
+            if _of(file, (yield from _hashed(paths.both(config)))) != _of(file, work.was):
+                raise Refused(f"{config}/{file}", "was edited meanwhile", "that edit stays; preview again")
+            replaced.append(file)
             for put in _swap(paths, file, f"{paths.pending}/new"):
                 yield from _done(put)
     except (*_SAID_NO, Refused, ParseError):
-        yield from _back(work, paths, live=live)
+        yield from _or_half_way(work, _back(work, paths, replaced))
         raise
+    yield from _or_half_way(work, _closed(work, paths))
+
+
+def _closed(work: Work, paths: Paths) -> Changing[None]:
     for put in _close(paths, drops=work.base == "drop"):
         yield from _done(put)
+
+
+def _or_half_way(work: Work, going: Changing[None]) -> Changing[None]:
+    """Go on; what says no now is not put back any more, and nobody may think that it was."""
+    try:
+        yield from going
+    except (*_SAID_NO, ParseError) as error:
+        raise HalfWay(work.domain, f"left half-way: {error.thing}: {error.reason}", "see :destinations") from error
 
 
 def _told(note: UnderWay, work: Work, will: Hashes) -> UnderWay:
@@ -237,8 +249,7 @@ def _finish(work: Work, paths: Paths) -> Changing[None]:
             raise Refused(f"{paths.config}/{file}", "was edited since", "look at it, then restore or edit by hand")
         for put in list(_swap(paths, file, ""))[1:]:
             yield from _done(put)
-    for put in _close(paths, drops=work.base == "drop"):
-        yield from _done(put)
+    yield from _closed(work, paths)
 
 
 def take_back(work: Work, paths: Paths) -> Changing[None]:
@@ -255,15 +266,12 @@ def take_back(work: Work, paths: Paths) -> Changing[None]:
         yield from _done(put)
 
 
-def _back(work: Work, paths: Paths, *, live: bool) -> Changing[None]:
-    """All as it was, whatever a reload says meanwhile: the first refusal is what the operator is told."""
-    now = (yield from _hashed(paths.both(paths.config))) if live else work.was
-    for file in work.order[::-1]:
-        if _of(file, now) != _of(file, work.was):
-            copied, moved, _, reloaded = _put_back(paths, file)
-            yield from _done(copied)
-            yield from _done(moved)
-            yield reloaded
+def _back(work: Work, paths: Paths, replaced: list[str]) -> Changing[None]:
+    """All as it was, whatever a reload says meanwhile: the first refusal is what the operator is told.
+
+    What somebody has edited since it was replaced is not put back: then all stays for whoever looks at it.
+    """
+    will = (yield from _hashed(paths.both(f"{paths.pending}/new"))) if replaced == [] else None
     yield from _forget(work, paths)
 
 
