@@ -77,7 +77,12 @@ async def test_half_a_password_is_not_left_to_whoever_reads_the_terminal_next(te
     console = StillConsole(replace(SNAPSHOT, questions=(QUESTION,)))
     asking = asyncio.create_task(answer_questions(console, io.StringIO(), device))
     await heard(person, b"password: ")
+    quiet = termios.tcgetattr(person)
+    loud = [*quiet[:3], quiet[3] | termios.ECHO, *quiet[4:]]
+    termios.tcsetattr(person, termios.TCSANOW, loud)  # so that it tells when it has taken it in
     os.write(person, b"sword")
+    await heard(person, b"sword")
+    termios.tcsetattr(person, termios.TCSANOW, quiet)
     console.show(questions=())
     async with asyncio.timeout(5):
         while not termios.tcgetattr(person)[3] & termios.ECHO:
