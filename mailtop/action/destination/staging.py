@@ -177,7 +177,7 @@ def carry_out(work: Work, config: str, note: UnderWay) -> Changing[None]:
         return
     for put in _begin(paths):
         yield from _done(put)
-    replaced: list[str] = []
+    will, replaced = work.was, list[str]()
     try:
         for put in _note(paths, note):
             yield from _done(put)
@@ -194,7 +194,7 @@ def carry_out(work: Work, config: str, note: UnderWay) -> Changing[None]:
             for put in _swap(paths, file, f"{paths.pending}/new"):
                 yield from _done(put)
     except (*_SAID_NO, Refused, ParseError):
-        yield from _or_half_way(work, _back(work, paths, replaced))
+        yield from _or_half_way(work, _back(work, paths, will, replaced))
         raise
     yield from _or_half_way(work, _closed(work, paths))
 
@@ -266,12 +266,22 @@ def take_back(work: Work, paths: Paths) -> Changing[None]:
         yield from _done(put)
 
 
-def _back(work: Work, paths: Paths, replaced: list[str]) -> Changing[None]:
+def _back(work: Work, paths: Paths, will: Hashes, replaced: list[str]) -> Changing[None]:
     """All as it was, whatever a reload says meanwhile: the first refusal is what the operator is told.
 
-    What somebody has edited since it was replaced is not put back: then all stays for whoever looks at it.
+    Where somebody has edited what was replaced, nothing is put back: the other file may be needed by it.
     """
-    will = (yield from _hashed(paths.both(f"{paths.pending}/new"))) if replaced == [] else None
+    now = (yield from _hashed(paths.both(paths.config))) if replaced else work.was
+    for file in replaced[::-1]:
+        if _of(file, now) == _of(file, work.was):
+            continue
+        if _of(file, now) != _of(file, will):
+            edited = f"left half-way, for {paths.config}/{file} was edited since it was replaced"
+            raise HalfWay(work.domain, edited, f"compare it with {paths.pending}/old/{file}, then :destinations")
+        copied, moved, _, reloaded = _put_back(paths, file)
+        yield from _done(copied)
+        yield from _done(moved)
+        yield reloaded
     yield from _forget(work, paths)
 
 
