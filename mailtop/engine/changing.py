@@ -8,7 +8,7 @@ from mailtop.action import DESTINATION_ACTS, DestinationAct, Wish
 from mailtop.engine.link import Link, drive
 from mailtop.model.ask import Asking
 from mailtop.model.destination import Terms, UnderWay, domain_of
-from mailtop.model.errors import AskFailed, LinkLost, MailtopError, TimedOut
+from mailtop.model.errors import AskFailed, HalfWay, LinkLost, MailtopError, TimedOut
 from mailtop.model.mail import QueueId
 from mailtop.model.operation import Fate, Outcome, Plan
 from mailtop.model.text import Foreign
@@ -22,12 +22,20 @@ def is_destination_act(key: str) -> bool:
     return key in _ACTS
 
 
+def domain_meant(key: str, text: str | Foreign) -> str:
+    """The domain that an act is about; raises UsageError for what is none.
+
+    Where a change was begun and cut off before it was noted whose mail it is about, it is taken back without a name.
+    """
+    return domain_of(text) if text or key != "destination.restore" else ""
+
+
 async def planned(
     plan: Plan, terms: Terms, domain: str, by: str, link: Link, target: Target
 ) -> tuple[Plan, DestinationAct, tuple[str, ...]]:
     """Fill a plan's work and steps in by asking; return it, its act, and what the preview says of it."""
     act = _ACTS[plan.action]
-    wish = Wish(domain_of(domain), terms, plan.identity.instance, by, plan.at)
+    wish = Wish(domain_meant(act.key, domain), terms, plan.identity.instance, by, plan.at)
     work, warnings = await drive(act.plan(wish), link, target.container, act.key)
     steps = act.steps(work, plan.target, plan.identity.instance, act.expects, act.undone_by)
     made = Plan(
@@ -54,7 +62,7 @@ async def carried_out(plan: Plan, by: str, at: float, link: Link, target: Target
     try:
         changing = cast("Asking[None]", act.carry_out(work, plan.identity.instance, note))  # the one that sends Puts
         await drive(changing, link, where, plan.action)
-    except (LinkLost, TimedOut) as error:
+    except (LinkLost, TimedOut, HalfWay) as error:
         return Outcome(number, Fate.UNKNOWN, Foreign(b"left half-way, perhaps")), str(error)
     except MailtopError as error:
         put_back = b"; all is as it was" if isinstance(error, AskFailed) else b""

@@ -16,7 +16,7 @@ from mailtop.config import HostSettings, PlatformSettings, Settings
 from mailtop.engine import pages
 from mailtop.engine.audit import AuditLog, NoAudit
 from mailtop.engine.catching_up import catch_up
-from mailtop.engine.changing import is_destination_act
+from mailtop.engine.changing import domain_meant, is_destination_act
 from mailtop.engine.clock import Clock, SystemClock, within
 from mailtop.engine.executor import Executor, is_queue_act
 from mailtop.engine.mta import Mta
@@ -27,7 +27,7 @@ from mailtop.engine.receipts import Receipts
 from mailtop.engine.sources import live, recorded
 from mailtop.engine.watching import Watching
 from mailtop.model.ask import Source
-from mailtop.model.destination import Terms, domain_of
+from mailtop.model.destination import Terms
 from mailtop.model.errors import MailtopError, Refused, UsageError
 from mailtop.model.operation import Approval, Preview, Receipt, Selection
 from mailtop.model.snapshot import Page, PageAsk, Series, Snapshot
@@ -334,7 +334,7 @@ class Engine:
     async def _plan_change(self, action: str, selection: Selection) -> tuple[Preview, ...]:
         if selection.domain is None:
             raise Refused(action, "says not for which domain", "choose a row of the queue's shape, or --domain")
-        domain, terms = domain_of(selection.domain), selection.terms
+        domain, terms = domain_meant(action, selection.domain), selection.terms
         names = [mta.target.name for mta in self._watching.mtas if selection.target in ("", mta.target.name)]
         return await _all(action, [self._executor.plan_change(action, name, domain, terms) for name in names])
 

@@ -166,7 +166,7 @@ def domain_of(text: str | Foreign) -> str:
     """
     words = shown(text, 300) if isinstance(text, bytes) else text
     domain = words.strip().lower()
-    if not _DOMAIN.fullmatch(domain):
+    if not words.isascii() or not _DOMAIN.fullmatch(domain):  # the Kelvin sign's small letter is a k
         raise UsageError(f"domain {words[:60]!r}", "is no recipient domain", "name one as in bigmail.test (IDN: xn--…)")
     return domain
 

@@ -18,6 +18,7 @@ MailtopError
 │   └── NotRecorded       a recording lacks this ask
 ├── ParseError            an answer arrived and is not in the format
 └── Refused               an act that will not be carried out                    exit 4
+    └── HalfWay           one that stopped in the middle, and was not put back
 """
 
 from __future__ import annotations
@@ -105,3 +106,7 @@ class ParseError(MailtopError):
 
 class Refused(MailtopError):
     """An act that will not be carried out."""
+
+
+class HalfWay(Refused):
+    """An act stopped in the middle, and what it had done was not put back."""

@@ -83,7 +83,7 @@ def _plan(key: str, where: Destination, post: Post, words: str) -> None:
 
 
 def _meant(where: Destination, terms: Terms) -> Meant:
-    words = f"mail for {where.domain} on {where.target or 'every host'}"
+    words = f"mail for {where.domain or 'a destination'} on {where.target or 'every host'}"
     return Meant(Selection(target=where.target, domain=Foreign(where.domain.encode()), terms=terms), words, None)
 
 
@@ -167,6 +167,6 @@ def _back(scene: Scene, post: Post, one: Standing) -> None:
         chosen: Callable[[str], None] = lambda key: ask(key, where, post)  # noqa: E731
         hints = {FINISH: "carry it to its end", RESTORE: "as before it was begun"}
         options = [Option(act.label, act.key, f"{act.danger.value}, {hints[act.key]}") for act in acts]
-        post(OpenSheet(Choice(f"{one.domain}: {_how(one, scene.now)}", options, chosen, post)))
+        post(OpenSheet(Choice(f"{one.domain or 'a destination'}: {_how(one, scene.now)}", options, chosen, post)))
     elif scene.acts:
         ask(RESTORE, where, post)

@@ -46,6 +46,7 @@ class PostfixFiles:
     kill_after: int | None = None
     say_no: int | None = None
     put: list[Put] = field(default_factory=list)
+    before_put: Callable[[Put], None] = lambda _: None  # what somebody else does meanwhile
 
     @classmethod
     def made(cls, folder: Path) -> PostfixFiles:
@@ -89,6 +90,7 @@ class PostfixFiles:
         if isinstance(ask, Put):
             if self.kill_after is not None and len(self.put) >= self.kill_after:
                 raise Killed
+            self.before_put(ask)
             self.put.append(ask)
             if self.say_no == len(self.put):
                 return Answer(b"", b"it says no\n", 1)

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from mailtop.action import DESTINATION_ACTS, DestinationAct, Wish
+from mailtop.model.ask import Put
 from mailtop.model.destination import Terms, UnderWay
-from mailtop.model.errors import AskFailed, MailtopError, Refused, UsageError
+from mailtop.model.errors import AskFailed, HalfWay, MailtopError, Refused, UsageError
 from mailtop.model.operation import Danger, Work
 from mailtop.parse.standing import noted
 from tests.action.postfix_files import Killed, PostfixFiles
@@ -185,6 +186,68 @@ def test_an_edit_between_preview_and_approval_stops_it(postfix: PostfixFiles) ->
 
     assert postfix.files == edited
     assert postfix.clean
+
+
+def edited_before(postfix: PostfixFiles, file: str, *words: str) -> None:
+    """Somebody adds a line to a file just before the command that begins with these words."""
+
+    def edit(put: Put) -> None:
+        if put.argv[: len(words)] == words:
+            postfix.before_put = lambda _: None
+            with (postfix.config / file).open("a") as opened:
+                opened.write("# theirs\n")
+
+    postfix.before_put = edit
+
+
+@pytest.mark.parametrize("file", ["main.cf", "master.cf"])
+def test_an_edit_while_the_new_files_are_made_is_not_overwritten(postfix: PostfixFiles, file: str) -> None:
+    before = [part.removesuffix(b"# theirs\n") for part in postfix.files]
+    edited_before(postfix, file, "postconf", "-c")
+
+    with pytest.raises(Refused, match=f"{file}: was edited meanwhile; that edit stays"):
+        done(postfix, PAUSE)
+
+    assert (postfix.config / file).read_text().endswith("# theirs\n")
+    assert [part.removesuffix(b"# theirs\n") for part in postfix.files] == before
+    assert postfix.clean
+
+
+def test_an_edit_after_a_file_was_replaced_is_not_overwritten_by_putting_it_back(postfix: PostfixFiles) -> None:
+    postfix.say_no = next(n for n, step in enumerate(_sent(postfix), 1) if step == "reload main.cf")
+    edited_before(postfix, "main.cf", "postfix")
+    replaced = postfix.before_put
+    postfix.before_put = lambda put: replaced(put) if len(postfix.put) + 1 == postfix.say_no else None
+
+    with pytest.raises(HalfWay, match=r"half-way, for .*main.cf was edited since it was replaced; compare"):
+        done(postfix, PAUSE)
+
+    assert postfix.files[0].endswith(b"# theirs\n")
+    assert postfix.whole
+
+
+def _sent(postfix: PostfixFiles) -> list[str]:
+    """What a pause sends, each reload with the file it is for."""
+    work, _ = planned(postfix, PAUSE)
+    found, file = [], ""
+    for step in act(PAUSE).steps(work, "", str(postfix.config), "", ""):
+        file = step.argv[-1].rpartition("/")[2] if step.argv[0] == "mv" else file
+        found.append(f"reload {file}" if step.argv[-1] == "reload" else step.argv[0])
+    return found
+
+
+def test_what_says_no_once_all_is_done_does_not_pass_for_put_back(postfix: PostfixFiles) -> None:
+    last = len(_sent(postfix))
+    for number in (last - 1, last):
+        postfix.put.clear()
+        postfix.say_no = number
+        with pytest.raises(HalfWay, match="it says no"):
+            done(postfix, PAUSE)
+        postfix.say_no = None
+        assert postfix.whole
+        done(postfix, FINISH)
+        done(postfix, RESTORE)
+        assert postfix.clean
 
 
 def test_a_second_change_of_a_domain_and_a_restore_of_none_are_refused(postfix: PostfixFiles) -> None:

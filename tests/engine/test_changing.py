@@ -13,7 +13,7 @@ from mailtop.engine.engine import Engine
 from mailtop.model.ask import Answer, Command, Put
 from mailtop.model.ask import Engine as Api
 from mailtop.model.destination import Terms
-from mailtop.model.errors import LinkLost, Refused
+from mailtop.model.errors import LinkLost, Refused, UsageError
 from mailtop.model.operation import Approval, Fate, Preview, Receipt, Selection
 from mailtop.model.snapshot import Snapshot
 from mailtop.model.text import Foreign
@@ -116,7 +116,7 @@ async def test_a_connection_lost_in_the_middle_leaves_a_receipt_open_until_it_is
     engine: Engine, host: ChangingHost
 ) -> None:
     (preview,) = await engine.plan("destination.pause", BIGMAIL)
-    host.files.kill_after = 15  # the first live file has been replaced
+    host.files.kill_after = 16  # the first live file has been replaced
 
     receipt = await approved(engine, preview)
 
@@ -136,13 +136,43 @@ async def test_a_program_that_says_no_leaves_all_as_it_was_and_the_receipt_says_
 ) -> None:
     before = host.files.files
     (preview,) = await engine.plan("destination.pause", BIGMAIL)
-    host.files.say_no = 15
+    host.files.say_no = 16
 
     receipt = await approved(engine, preview)
 
     assert (receipt.ok, receipt.outcomes[0].fate, receipt.undo) == (False, Fate.REFUSED, "")
     assert "it says no" in receipt.error
     assert host.files.files == before
+
+
+async def test_what_was_done_and_could_not_be_noted_is_not_said_to_be_as_it_was(
+    engine: Engine, host: ChangingHost
+) -> None:
+    (preview,) = await engine.plan("destination.pause", BIGMAIL)
+    host.files.say_no = len(preview.commands)
+
+    receipt = await approved(engine, preview)
+
+    assert (receipt.ok, receipt.open, receipt.outcomes[0].fate) == (False, True, Fate.UNKNOWN)
+    assert "left half-way: rm: it says no" in receipt.error
+    assert receipt.outcomes[0].said == b"left half-way, perhaps"
+
+
+async def test_a_change_cut_off_before_its_first_note_is_taken_back_without_a_name(
+    engine: Engine, host: ChangingHost
+) -> None:
+    (preview,) = await engine.plan("destination.pause", BIGMAIL)
+    host.files.kill_after = 2  # the folder is there
+    await approved(engine, preview)
+    host.files.kill_after = None
+    await until(engine, lambda snapshot: standing(snapshot) == [("", True)])
+
+    (restore,) = await engine.plan("destination.restore", Selection(target=POSTFIX, domain=Foreign(b"")))
+
+    assert (await approved(engine, restore)).ok
+    assert host.files.clean
+    with pytest.raises(UsageError, match="is no recipient domain"):
+        await engine.plan("destination.pause", Selection(target=POSTFIX, domain=Foreign(b"")))
 
 
 async def test_an_act_without_a_domain_is_refused(engine: Engine) -> None:

@@ -57,7 +57,7 @@ def test_lists_of_domains_match_as_postfix_matches_them() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "a b", "x@y.test", "-a.test", "[192.0.2.1]", "a..b", "a" * 254, "bücher.test", "{a}"]
+    "text", ["", "a b", "x@y.test", "-a.test", "[192.0.2.1]", "a..b", "a" * 254, "bücher.test", "{a}", "ban\u212a.test"]
 )
 def test_what_is_no_domain_is_refused(text: str) -> None:
     with pytest.raises(UsageError, match="is no recipient domain"):
