@@ -224,6 +224,34 @@ def test_a_host_that_says_nothing_has_not_hung_up(silent: bool, why: str) -> Non
             hanging_up.join()
 
 
+@pytest.mark.parametrize(
+    ("said", "why"),
+    [
+        (b"SSH-2.0-odd\r\n", "its handshake takes too long; is it sshd, and is it up?"),
+        (b"220 mail ESMTP\r\n", "it says 220 mail ESMTP; is it sshd's port?"),
+        (b"\x1b[2J" * 100, "is it sshd's port?"),
+    ],
+)
+def test_what_speaks_something_else_or_no_more_is_quoted(said: bytes, why: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        host = Ssh("odd", SshOptions("odd", "127.0.0.1", listener.getsockname()[1], timeout=0.5))
+        held: list[socket.socket] = []
+
+        def speak() -> None:
+            held.append(listener.accept()[0])
+            held[0].sendall(said)
+
+        speaking = threading.Thread(target=speak)
+        speaking.start()
+        with pytest.raises(Unreachable) as raised:
+            host.connect()
+        host.close()
+        speaking.join()
+        held[0].close()
+    assert str(raised.value).endswith(why)
+    assert "\x1b" not in str(raised.value)
+
+
 @pytest.mark.parametrize("payload", [b"\x14" + b"c" * 16 + b"\0\0\0\2\xff\xfe", b"\x14", b"\x14" + b"\xff" * 40])
 def test_a_host_that_speaks_nonsense_is_unreachable_in_one_line(tmp_path: Path, payload: bytes) -> None:
     padding = 16 - (len(payload) + 5) % 8

@@ -59,14 +59,19 @@ def _no_ssh(name: str, options: SshOptions, wire: WatchedSocket, error: Exceptio
     where = f"{options.hostname} port {options.port}"
     if any(words in wire.greeting for words in _FULL):
         return Unreachable(name, f"sshd on {where} takes no more connections just now (MaxStartups)")
-    silent = not wire.hung_up and str(error).endswith(("banner", "timed out"))  # paramiko says no more of it
-    if not wire.greeting and silent:
+    why = str(error)
+    patience = not wire.hung_up and (not why or why.endswith(("banner", "timed out", "No existing session")))
+    if patience and not wire.greeting:  # paramiko says no more of its own being over
         return Unreachable(name, f"no SSH with {where}: it says nothing for {options.timeout:g} s", "is it sshd?")
-    if not wire.greeting and "banner" in str(error):
+    if not wire.greeting and "banner" in why:
         reason, remedy = f"no SSH with {where}: it hung up without a word", "is it sshd, and may we connect from here?"
         return Unreachable(name, reason, remedy)
-    said = f"no SSH with {where}: {str(error) or 'it hung up'}"
-    return Unreachable(name, Foreign(said.encode("utf-8", "replace")), "is it sshd, and is it up?")
+    if wire.greeting and b"SSH-" not in wire.greeting:
+        line = wire.greeting.partition(b"\n")[0].strip()[:80]
+        return Unreachable(name, Foreign(f"no SSH with {where}: it says ".encode() + line), "is it sshd's port?")
+    said = "its handshake takes too long" if patience else why or "it hung up"
+    line = f"no SSH with {where}: {said}".encode("utf-8", "replace")
+    return Unreachable(name, Foreign(line), "is it sshd, and is it up?")
 
 
 def _algorithms(kind: str) -> tuple[str, ...]:
