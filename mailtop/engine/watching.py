@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 from collections.abc import Callable, Container, Iterable, Mapping
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from msgspec.structs import replace
 
@@ -30,7 +31,7 @@ from mailtop.model.ask import Chunk, Follow, Source
 from mailtop.model.errors import Refused
 from mailtop.model.operation import Outcome
 from mailtop.model.sample import Sample
-from mailtop.model.snapshot import Health, HostState, LogState, ProbeState, Snapshot
+from mailtop.model.snapshot import NO_DATA, Health, HostState, LogState, ProbeState, QueueState, Snapshot
 from mailtop.model.topology import Role, Target
 from mailtop.parse.batch import Batch
 from mailtop.parse.log_times import zone_of_lines
@@ -46,6 +47,16 @@ MEASURED = 10.0  # seconds between two entries of figures that rest
 MOVED = 2.0  # the same of figures that move: growth is spread over the steps that it took, so none is lost
 
 Probes = Mapping[str, ProbeState]
+
+_log = logging.getLogger(__name__)
+
+
+class _Seen(NamedTuple):
+    """One Postfix's part of a picture. `causes`: with what they rest on, and why some are missing."""
+
+    flow: Flow
+    queue: QueueState
+    causes: tuple[object, ...]
 
 
 class Watching:
@@ -82,6 +93,7 @@ class Watching:
         self._measured: dict[str, tuple[int, float]] = {}
         self._firing_since: dict[tuple[str, str], float] = {}
         self._causes: tuple[object, ...] = ()
+        self._faults: dict[str, str] = {}
         self._causes_version = 0
         self._writers: dict[str, tuple[bytes, frozenset[bytes]]] = {}  # who writes into a Postfix's log
         self._identities: dict[tuple[str, str], str] = {}  # (machine or engine, host) → its identity
@@ -246,11 +258,17 @@ class Watching:
                     state = self.logs.state(follower, self._lost(watch.link.host))
                     logs |= {name: state} if state is not None else {}
                     continue
-                if follower.state.health is Health.OK and watch.link.up:
-                    mta.follows(now)
-                    self._measure(mta, now)
-                logs[name] = self._log(follower.state, mta, watch)
+                logs[name] = self._followed(follower.state, mta, watch, now)
         return logs
+
+    def _followed(self, state: LogState, mta: Mta, watch: Watch, now: float) -> LogState:
+        try:
+            if state.health is Health.OK and watch.link.up:
+                mta.follows(now)
+                self._measure(mta, now)
+            return self._log(state, mta, watch)
+        except Exception as error:  # noqa: BLE001  (as in `_seen`)
+            return replace(state, health=Health.UNKNOWN, note=self._own_fault(mta.target.name, error))
 
     def _measure(self, mta: Mta, now: float) -> None:
         """Enter a book's figures into the series when they have moved, and now and then though they have not."""
@@ -278,13 +296,13 @@ class Watching:
         for state in states:
             probes_of.setdefault(state.target, {})[state.probe] = state
         mtas = self.mtas
+        named = [(mta, mta.target.name) for mta in mtas]
         hosts = tuple(self._host(watch, probes_of.get(name, {}), now) for name, watch in self.watches.items())
         targets = tuple(state for watch in self.watches.values() for state in watch.seen)
         lost = {mta.target.name: self._lost(mta.target.host) for mta in mtas}
-        seen = [(mta, mta.target.name, probes_of.get(mta.target.name, {})) for mta in mtas]
-        flows = [mta.flow(logs.get(name), asked, now, lost[name]) for mta, name, asked in seen]
-        hops = hop_states([*flows, *self._unread()], now, tuple(self.watches))
-        self._weigh(mtas, now)
+        seen = [self._seen(mta, logs.get(name), probes_of.get(name, {}), now, lost[name]) for mta, name in named]
+        hops = hop_states([*(one.flow for one in seen), *self._unread()], now, tuple(self.watches))
+        self._weigh(tuple(one.causes for one in seen))
         changed = tuple(one for mta in mtas for one in mta.standings)
         alerts = firing(hosts, targets, tuple(logs.values()), hops, self._firing_since, now, changed)
         self._firing_since = {(alert.rule, alert.target): alert.since for alert in alerts}
@@ -298,15 +316,33 @@ class Watching:
             probes=tuple(states),
             logs=tuple(logs.values()),
             hops=hops,
-            queues=tuple(mta.state(asked, now, self._listing(mta, now), lost[name]) for mta, name, asked in seen),
+            queues=tuple(one.queue for one in seen),
             alerts=alerts,
             destinations=changed,
             versions=self.versions,
         )
 
-    def _weigh(self, mtas: Iterable[Mta], now: float) -> None:
+    def _seen(self, mta: Mta, log: LogState | None, asked: Probes, now: float, lost: str) -> _Seen:
+        """One Postfix as it looks now. A bug that its books meet costs its own cells, and says so there."""
+        try:
+            queue = mta.state(asked, now, self._listing(mta, now), lost)
+            causes = (mta.causes(now), mta.known()[0], self.unknown(mta))
+            return _Seen(mta.flow(log, asked, now, lost), queue, causes)
+        except Exception as error:  # noqa: BLE001  (one host's nonsense must not take the picture of all others)
+            why = self._own_fault(mta.target.name, error)
+            flow = Flow(mta.target.host, log_note=why, queue_note=why)
+            return _Seen(flow, QueueState(mta.target.name, (), NO_DATA, note=why), ((), "", why))
+
+    def _own_fault(self, target: str, error: Exception) -> str:
+        """Log a bug once, and say it in a line."""
+        why = f"mailtop's own fault: {error!r}; please report it"
+        if self._faults.get(target) != why:
+            self._faults[target] = why
+            _log.error("%s", target, exc_info=error)
+        return why
+
+    def _weigh(self, causes: tuple[object, ...]) -> None:
         """Have the causes changed, or what is known of them? Lines of the log, and listings, mostly change neither."""
-        causes = tuple((mta.causes(now), mta.known()[0], self.unknown(mta)) for mta in mtas)
         if causes != self._causes:
             self._causes = causes
             self._causes_version += 1

@@ -8,6 +8,7 @@ import threading
 from collections.abc import AsyncIterator, Callable
 from functools import partial
 from pathlib import Path
+from typing import cast
 
 import pytest
 
@@ -15,8 +16,9 @@ from mailtop.config import HostSettings, PlatformSettings, Settings
 from mailtop.engine.audit import AuditLog
 from mailtop.engine.clock import SystemClock
 from mailtop.engine.engine import Engine
+from mailtop.model.ask import Source
 from mailtop.model.errors import Denied, LinkLost, Refused, TimedOut, Unreachable, UsageError
-from mailtop.model.mail import Key, QueueId
+from mailtop.model.mail import Key, Queue, QueueId
 from mailtop.model.operation import Approval, Fate, Preview, Selection
 from mailtop.model.snapshot import Health, Link, PageAsk, QueueState, Reading, Snapshot
 from mailtop.report.ready import first_reading
@@ -474,4 +476,25 @@ async def test_a_bug_under_a_snapshot_is_logged_and_freezes_no_face(
 
     seq = engine._seq
     await until(engine, lambda snapshot: snapshot.seq > seq + 2)
+    await engine.close()
+
+
+async def test_a_bug_that_one_postfix_meets_costs_its_own_cells_and_nobody_else_s(tmp_path: Path) -> None:
+    hosts = {name: MailHost({f"4jYVfP5TPXzDGr{n}": Message() for n in "BCD"}) for name in ("mail1", "mail2")}
+    for name, host in hosts.items():
+        host.engine_id, host.container_id = name, name * 12
+    settings = Settings(PlatformSettings("example.com"), {name: HostSettings() for name in hosts}, interval=0.05)
+    sources: dict[str, Callable[[], Source]] = {name: partial(lambda host: host, host) for name, host in hosts.items()}
+    engine = Engine(settings, sources, SystemClock(), operator="ann", audit=AuditLog(tmp_path / "audit.jsonl"))
+    await engine.start()
+    await first_reading(engine, listing=True)
+    broken = engine._watching._mtas["mail1/postfix"]
+    broken._oldest_listed = cast(dict[Queue, float], None)  # what no arithmetic can read
+
+    seen = await until(engine, lambda snapshot: "own fault" in str(snapshot.queues))
+
+    queues = {queue.target: queue for queue in seen.queues}
+    assert "mailtop's own fault" in queues["mail1/postfix"].note
+    assert count(queues["mail2/postfix"], "deferred").value == 3.0
+    await until(engine, lambda later: later.seq > seen.seq + 3)  # and goes on
     await engine.close()
