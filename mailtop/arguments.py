@@ -77,6 +77,18 @@ def _key(word: str) -> str:
     return word.removeprefix("--").replace("-", "_")
 
 
+def times(text: str) -> float:
+    """How many times as fast; raises ValueError for what a recording cannot be played at.
+
+    >>> times("8")
+    8.0
+    """
+    speed = float(text)
+    if not 0.0 < speed < float("inf"):
+        raise ValueError(text)
+    return speed
+
+
 def parser() -> ArgumentParser:
     """All commands and their options."""
     from argparse import ArgumentParser, RawDescriptionHelpFormatter
@@ -109,10 +121,10 @@ def parser() -> ArgumentParser:
     dashboard.add_argument("targets", nargs="*", metavar="TARGET")
     dashboard.add_argument("--record", metavar="FILE", help="write a recording while it runs")
     demo = command("demo", "the dashboard on the bundled recording")
-    demo.add_argument("--speed", type=float, default=1.0)
+    demo.add_argument("--speed", type=times, default=1.0)
     replay = command("replay", "the dashboard on a recording")
     replay.add_argument("file")
-    replay.add_argument("--speed", type=float, default=1.0)
+    replay.add_argument("--speed", type=times, default=1.0)
     record = command("record", "record what a dashboard would see, without a screen")
     record.add_argument("targets", nargs="*", metavar="TARGET")
     record.add_argument("--to", required=True, metavar="FILE")

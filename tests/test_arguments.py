@@ -54,3 +54,11 @@ def test_what_is_read_without_argparse_is_read_as_argparse_reads_it(argv: list[s
             whole = vars(options)
 
     assert vars(options) == whole
+
+
+@pytest.mark.parametrize("speed", ["nan", "inf", "0", "-1", "x"])
+def test_a_recording_is_played_at_some_speed_and_forwards(speed: str) -> None:
+    with redirect_stderr(StringIO()) as said, pytest.raises(SystemExit):
+        parser().parse_args(["demo", f"--speed={speed}"])
+
+    assert f"argument --speed: invalid times value: '{speed}'" in said.getvalue()

@@ -77,6 +77,10 @@ def test_a_whole_file_becomes_settings() -> None:
         ),
         ("[databases]\narchive = 'maildb'\n", "config.toml:2: databases.archive: 'maildb' names no service"),
         ("interval = 0\n", "config.toml:1: interval: expected seconds above 0, got 0"),
+        ("interval = nan\n", "config.toml:1: interval: expected seconds above 0, got nan"),
+        ("[probes.host_disk]\nevery = -5\n", "config.toml:2: probes.host_disk.every: expected seconds, got -5; 0 is"),
+        ("[hosts.a.probes.x]\nevery = inf\n", "config.toml:2: hosts.a.probes.x.every: expected seconds, got inf"),
+        ("x = " + "[" * 100_000, "config.toml: not TOML: brackets within brackets"),
         ("interval = 'x'\n", "config.toml:1: interval: expected `float`, got `str`"),
     ],
 )

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from math import inf
 from pathlib import Path
 from typing import TypeVar
 
 import msgspec
 from msgspec import Struct
 
-from mailtop.config.shape import SECRETS, HostSettings, SecretSettings, ServiceSettings, Settings
+from mailtop.config.shape import SECRETS, HostSettings, ProbeSettings, SecretSettings, ServiceSettings, Settings
 from mailtop.model.errors import ConfigError
 from mailtop.model.text import Foreign, shown
 
@@ -40,6 +41,8 @@ def parse(text: str, file: str = "config.toml") -> Settings:
         table = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise _not_toml(error, file) from error
+    except RecursionError as error:
+        raise ConfigError(file, "not TOML: brackets within brackets without an end") from error
     tables = {section: table.pop(section, {}) for section in ("hosts", "services")}
     settings = msgspec.structs.replace(
         _converted(table, Settings, "", text, file),
@@ -95,10 +98,19 @@ def _problems(settings: Settings) -> Iterator[Problem]:
         service, _, database = place.partition("/")
         if service not in settings.services or not database:
             yield f"databases.{purpose}", f"{place!r} names no service and its database", "write service/database"
-    if settings.interval <= 0:
+    if not 0 < settings.interval < inf:
         yield "interval", f"expected seconds above 0, got {settings.interval:g}", ""
+    yield from _of_paces(settings.probes, "probes")
+    for name, host in settings.hosts.items():
+        yield from _of_paces(host.probes, f"hosts.{name}.probes")
     if settings.history < 0:
         yield "history", f"expected seconds, got {settings.history}", ""
+
+
+def _of_paces(probes: Mapping[str, ProbeSettings], path: str) -> Iterator[Problem]:
+    for name, probe in probes.items():
+        if not 0 <= probe.every < inf:
+            yield f"{path}.{name}.every", f"expected seconds, got {probe.every:g}", "0 is the probe's own pace"
 
 
 def _of_groups(settings: Settings) -> Iterator[Problem]:

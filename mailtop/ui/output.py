@@ -18,6 +18,7 @@ from mailtop.model.text import Foreign, shown
 from mailtop.ui.loglines import words
 
 _PAGE = 1000
+_FORMULA = frozenset("=+-@")  # with one of these before them, a stranger's words would be reckoned, not read
 
 
 async def write_lines(path: str, lines: Iterable[str]) -> int:
@@ -87,7 +88,8 @@ def _write(path: str, lines: Sequence[str], mode: str) -> None:
 def _cell(value: object) -> str:
     """One value, as text that no spreadsheet or terminal obeys."""
     if isinstance(value, bytes):
-        return shown(Foreign(value)).replace("\t", " ")
+        words = shown(Foreign(value))
+        return f"'{words}" if words[:1] in _FORMULA else words
     if isinstance(value, tuple):
         return ",".join(_cell(part) for part in value)
     if hasattr(value, "__struct_fields__"):

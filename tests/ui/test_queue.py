@@ -13,9 +13,11 @@ from mailtop.model.mail import QueueEntry
 from mailtop.model.operation import Selection
 from mailtop.model.snapshot import PageAsk
 from mailtop.model.text import Foreign
+from mailtop.ui.output import write_rows
 from mailtop.ui.rows import PAGE
 from tests.ui.driving import Driver, driven
 from tests.ui.sites import broken, causes, entries, entry, well
+from tests.ui.still import StillConsole
 
 OUTLOOK = Foreign(b"outlook.test")
 
@@ -247,6 +249,14 @@ async def test_o_writes_every_row_that_matches(tmp_path: Path) -> None:
     lines = file.read_text("utf-8").splitlines()
     assert len(lines) == 399
     assert lines[1].startswith("mail1/postfix 4TqX2m00000z3F\tactive\t")
+
+
+async def test_a_stranger_s_words_are_no_formula_in_a_file(tmp_path: Path) -> None:
+    file = tmp_path / "queue.tsv"
+    row = entry(1, b"=HYPERLINK(1)@x.test")
+    await write_rows(str(file), StillConsole(well(), {"messages": (row,)}), PageAsk("messages"), lambda *_: None)
+
+    assert "\t'=HYPERLINK(1)@x.test\t" in file.read_text("utf-8")
 
 
 async def test_o_never_overwrites(tmp_path: Path) -> None:
