@@ -30,6 +30,8 @@ class StillConsole:
         self.refuses: MailtopError | None = None
         self.gate = asyncio.Event()  # approvals wait for it
         self.gate.set()
+        self.looks, self.looking = asyncio.Event(), 0  # what is sought in the logs waits for it
+        self.looks.set()
         self._queue: asyncio.Queue[Snapshot | MailtopError | None] = asyncio.Queue()
         self.snapshot = snapshot
         if snapshot is not None:
@@ -72,6 +74,10 @@ class StillConsole:
         if ask.where.startswith("bad:"):
             raise UsageError("filter", f"{ask.where} is no filter", "try sender:ann")
         if ask.kind == "logs":
+            if ask.window is not None and ask.window.seek:
+                self.looking += 1
+                await self.looks.wait()
+                self.looking -= 1
             log = self.ring.page(ask.where, ask.window or LogWindow())
             return Page(ask, self.ring.version, log.held, self.snapshot.at if self.snapshot else 0.0, log=log)
         rows = self.rows.get(ask.kind, ())

@@ -6,6 +6,8 @@ import asyncio
 from functools import partial
 from pathlib import Path
 
+import pytest
+
 from mailtop.model.snapshot import Page, PageAsk
 from mailtop.ui.output import write_log
 from tests.ui.driving import Driver, driven
@@ -150,6 +152,26 @@ async def test_d_shows_the_whole_line_and_o_writes_all_that_match(tmp_path: Path
             "mail1/dovecot auth-worker: Error: mysql(maildb): Connect failed to database (mail)",
             "mail1/postfix postfix/smtpd: warning: hostname app.test does not resolve to address 192.0.2.7",
         ]
+
+
+@pytest.mark.parametrize("key", ["j", "escape", "G"])
+async def test_who_moves_on_is_not_moved_when_what_was_sought_is_found_at_last(key: str) -> None:
+    async with driven(well()) as mail:
+        await logs(mail)
+        await mail.press("k")
+        await mail.shows("standing; G follows")
+        mail.console.looks.clear()
+        await mail.press("E")
+        await mail.until(lambda: mail.console.looking == 1, "it looks")
+        await mail.press(key)
+        mail.console.looks.set()
+        await mail.until(lambda: mail.console.looking == 0, "it has looked")
+        await mail.press("shift")
+
+        if key == "G":
+            assert "▸" not in mail.text
+        else:
+            assert "does not resolve" not in mail.line("▸")
 
 
 async def test_writing_ends_though_lines_keep_coming(tmp_path: Path) -> None:

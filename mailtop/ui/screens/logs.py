@@ -58,6 +58,10 @@ class Logs:
     def _lines(self) -> Sequence[LogLine]:
         return self._page.lines if self._page is not None else ()
 
+    @property
+    def _seeking(self) -> bool:
+        return self._asked is not None and self._asked.window is not None and self._asked.window.seek != 0
+
     def draw(self, scene: Scene, size: Size) -> list[Line]:
         """A head that says what is shown, then the lines; the newest at the bottom."""
         self._height = max(1, size.rows - 2)
@@ -72,7 +76,7 @@ class Logs:
     def wants(self, scene: Scene) -> Sequence[PageAsk]:
         """The newest lines whenever there are newer ones; else a window around the cursor once its edge is near."""
         self._newest = version = scene.snapshot.versions.get("logs", 0)
-        if self._asked is not None and self._asked.window is not None and self._asked.window.seek:
+        if self._asked is not None and self._seeking:
             return (self._asked,)
         spare = SPARE * self._height
         if self._following:
@@ -112,7 +116,9 @@ class Logs:
 
     def back(self) -> bool:
         """One thing less: the search, the filter, the place; then the newest lines again."""
-        if self._find:
+        if self._seeking:
+            self._asked = None
+        elif self._find:
             self._find = ""
         elif self._where:
             self._narrow("")
@@ -151,11 +157,11 @@ class Logs:
     def first(self) -> None:
         """The oldest line that is kept."""
         if self._page is not None:
-            self._cursor, self._top, self._page = (self._page.since, 0), None, None
+            self._cursor, self._top, self._page, self._asked = (self._page.since, 0), None, None, None
 
     def last(self) -> None:
         """The newest line, and those that come."""
-        self._cursor, self._top, self._page = None, None, None
+        self._cursor, self._top, self._page, self._asked = None, None, None, None
 
     # searching
 
@@ -207,7 +213,6 @@ class Logs:
     def _narrow(self, where: str) -> None:
         self._where, self._error = where.strip(), ""
         self.last()
-        self._asked = None
 
     def _search(self, find: str) -> None:
         self._find = find.strip()
@@ -239,6 +244,7 @@ class Logs:
     def _move(self, steps: int) -> None:
         if not self._lines:
             return
+        self._asked = None if self._seeking else self._asked  # who moves on does not wait for what was sought
         at = self._at() + steps
         last = len(self._lines) - 1
         if self._following and steps > 0:
