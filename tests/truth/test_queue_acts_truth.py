@@ -399,7 +399,7 @@ async def test_five_thousand_are_deleted_put_back_and_retried(spare: SparePostfi
         await listed(watched, spare, 5000)
         everything = Selection(target=spare.target, everything=True)
         deleted = await approved(watched, await planned(watched, "queue.delete", everything))
-        assert Counter(fates(deleted).values()) == {Fate.DONE: 5000}
+        assert (Counter(fates(deleted).values()), deleted.error) == ({Fate.DONE: 5000}, "")
         assert await asyncio.to_thread(spare.queue) == {}
         restored = await approved(watched, (await watched.engine.undo(deleted.id))[0])
         assert Counter(fates(restored).values()) == {Fate.DONE: 5000}
