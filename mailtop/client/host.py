@@ -92,6 +92,8 @@ class LiveHost:
         kind, _, rest = follow.source.partition(":")
         thing = f"{self.name}/{container}" if container else self.name
         if kind == "docker" and (container or self._docker is None):
+            if follow.spare and not self._forwards:  # each would hold one of the few sessions that sshd opens
+                raise Denied(f"{thing}: log", "left out: no socket is forwarded, and sessions are few", _MORE)
             return self._engine_of_host().logs(container, follow.since, follow.resume, timed=follow.timed)
         ask = partial(self.ask, container, by="log")
         if kind.startswith("/"):

@@ -43,7 +43,7 @@ class Logs:
     def follower(self, target: Target, link: Link) -> Follower[None]:
         """What follows a log that is only kept."""
         since = 1 if self._driven else max(1, int(self._clock.now()) - self._lately)
-        follow = Follow("docker", since=since, timed=True)
+        follow = Follow("docker", since=since, timed=True, spare=True)
         gather = 0.0 if self._driven else GATHER
         return Follower(target, follow, link, self._clock, lambda _: None, self._take, gather)
 

@@ -63,13 +63,14 @@ class Follow(Struct, frozen=True, tag=True):
 
     `source` is `docker` for a container's own log, a file's path, or `journald:SELECTOR` (see `parse.journal`).
     `since`: seconds since the epoch; 0 = only new lines. `timed`: wanted is each line's time as the carrier tells it,
-    for logs whose lines need not say it themselves.
+    for logs whose lines need not say it themselves. `spare`: only as long as no other ask goes short of it.
     """
 
     source: str = "docker"
     resume: str = ""
     since: int = 0
     timed: bool = False
+    spare: bool = False
 
 
 Ask = Command | Put | Engine | Follow

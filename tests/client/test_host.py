@@ -193,6 +193,8 @@ def test_where_no_socket_is_forwarded_dial_stdio_is_its_substitute(engine: FakeE
     assert host.ask("", Engine("/info", ("ID",))).stdout == b'{"ID":"ABCD"}'
     assert host.ask("postfix", Command(("echo", "container"))).stdout == b"container\n"
     assert host.ask("postfix", Put(("cat",), b"x" * 300000)).stdout == b"x" * 300000
+    with pytest.raises(Denied, match="postfix: log: left out: no socket is forwarded"):
+        next(host.follow("postfix", Follow("docker", spare=True)))
     host.close()
 
 
