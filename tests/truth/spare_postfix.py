@@ -48,7 +48,7 @@ class SparePostfix:
         text = "Subject: x\n\nbody {}\n.. a line that begins with dots\n"
         for number in range(count):
             self.run("sendmail", "-i", "-f", sender, f"user{number}@{domain}", *more, stdin=text.format(number))
-        wait_until(lambda: len(self.new(known)) == count, 30, f"{count} are queued")
+        wait_until(lambda: len(self.new(known)) == count, 90, f"{count} are queued")
         return self.new(known)
 
     def new(self, known: set[str]) -> tuple[str, ...]:
