@@ -224,7 +224,7 @@ class Snapshot(Struct, frozen=True):
 class PageAsk(Struct, frozen=True):
     """A window on something too long for a snapshot.
 
-    `kind`: `causes`, `shape`, `messages` or `logs`. `where`: a filter as typed (`sender:ann`, words, `!` not, `~` fuzzy).
+    `kind`: `causes`, `shape`, `messages` or `logs`. `where`: a filter as typed (`sender:ann`, words, `!`, `~`).
     `cause` and `domain` narrow to one cause's messages, or one recipient domain's to the letter (None: any). `sort`: a
     column's name; `-` before it turns it round; empty = the kind's own order. `window`: which log lines, for `logs`.
     """
