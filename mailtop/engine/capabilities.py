@@ -161,6 +161,7 @@ class Rights:
         if finding is None:
             asking = capabilities(sudo=self._sudo, more=() if container else self._sockets)
             finding = asyncio.create_task(drive(asking, self._link, container, NAME), name=f"{container} {NAME}")
+            finding.add_done_callback(_looked_at)
             self._finding[container] = finding
         try:
             found = await asyncio.shield(finding)
@@ -175,3 +176,9 @@ class Rights:
     def forget(self, container: str) -> None:
         """A container that was made anew has other programs."""
         self._finding.pop(container, None)
+
+
+def _looked_at(finding: asyncio.Task[Capabilities]) -> None:
+    """Who asked may have been ended meanwhile: then nobody wants to know how it failed."""
+    if not finding.cancelled():
+        finding.exception()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import gc
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -121,6 +123,23 @@ async def test_a_lost_connection_has_not_told_anything_and_no_shell_leaves_all_t
     assert await rights.of("") == UNKNOWN
     source.says = Answer(SAID)
     assert (await rights.of("")).known
+
+
+async def test_a_failure_that_nobody_waits_for_any_more_is_no_fault_of_ours(
+    link: Link, source: Telling, caplog: pytest.LogCaptureFixture
+) -> None:
+    source.says = LinkLost("mail1", "lost")
+    rights = Rights(link)
+    waiting = asyncio.create_task(rights.of(""))
+    await asyncio.sleep(0)  # it has begun
+    (finding,) = rights._finding.values()
+    waiting.cancel()
+    await asyncio.wait((waiting, finding))
+    del waiting, finding
+    rights._finding.clear()
+    gc.collect()
+
+    assert not caplog.records
 
 
 async def test_a_denied_need_is_marked_and_the_host_is_not_even_asked(link: Link, source: Telling) -> None:

@@ -119,4 +119,4 @@ def test_a_setting_that_does_not_exist_is_named_with_its_line(home: Home) -> Non
     done = home.mailtop("snapshot", "--json")
 
     assert done.returncode == 2
-    assert error_of(done) == f"mailtop: {home.config}:6: hosts.mail1.dokcer: no such setting"
+    assert error_of(done) == f"mailtop: {home.config}:6: hosts.mail1.dokcer: no such setting; did you mean docker?"
