@@ -158,9 +158,12 @@ class Engine:
 
     # its life
 
-    async def start(self) -> None:
-        """Connect to everything and begin to watch; returns at once."""
-        self._watching.open()
+    async def start(self, head_start: float = 0.0) -> None:
+        """Connect to everything and begin to watch; returns at once.
+
+        `head_start`: seconds that a face which is just drawing its first screen has almost to itself.
+        """
+        self._watching.open(0.0 if self._playing is not None else head_start)
         self._keep("tick", self._tick)
         if self._playing is not None:
             self._keep("play", partial(self._play, self._playing))

@@ -24,6 +24,7 @@ from mailtop.engine.wire import RemoteConsole, serve
 from mailtop.model.errors import UsageError
 
 END_WITHIN = 1.0  # seconds from the face's end to ours, whatever still hangs
+HEAD_START = 0.15  # seconds: our programs and threads and the face's first screen would share two cores
 ENDING = 0.5  # seconds between the end of its socket and its own, at most
 ACT_WITHIN = 600  # waits, each a little longer than that: no act takes longer, by its own deadlines
 
@@ -102,7 +103,7 @@ async def _run(end: socket.socket) -> None:
     ears = end.dup()
     threading.Thread(target=_last_resort, args=(ears, lambda: engine.acting), name="last-resort", daemon=True).start()
     end.setblocking(False)
-    await engine.start()
+    await engine.start(HEAD_START)
     await serve(engine, end)
     await engine.finish_acts()
     try:

@@ -49,7 +49,9 @@ class Watch:
         twin: Callable[[str, str, str], str] = lambda host, what, identity: "",  # noqa: ARG005
         sudo: bool = True,
         socket: str = "",
+        begun: asyncio.Event | None = None,
     ) -> None:
+        """`begun`: probes, logs and a closer look wait for it; what containers there are is found out before."""
         self.link = link
         self.known: dict[str, Target] = {}
         self.targets: dict[str, TargetState] = {}
@@ -71,6 +73,8 @@ class Watch:
         self._gate = gate
         self._twin = twin
         self._socket = socket
+        self._begun = begun
+        self._listed = False  # are the containers' states known, on this connection?
         self._generation = 0
         self._wake = asyncio.Event()
         self._tasks: dict[asyncio.Task[None], str] = {}  # and the target that each is for, empty for the host's own
@@ -150,6 +154,7 @@ class Watch:
         except MailtopError as error:
             trouble = error
         if trouble is not None:
+            self._listed = False
             health = Health.DENIED if isinstance(trouble, Denied) else Health.UNKNOWN
             self._say(health, str(trouble), self.discovery.last_ok)
             return
@@ -160,6 +165,7 @@ class Watch:
         finder, host = self.finder, self.link.host
         if self._generation != self.link.generation:
             self._generation = self.link.generation
+            self._listed = False
             finder.forget()
         await drive(finder.who(), self.link, "", discovery.NAME)
         self.same = self._twin(host, "machine", finder.machine)
@@ -174,6 +180,8 @@ class Watch:
         trouble = None if engine else await self._list()
         if trouble is None and not engine:
             self._settle(finder.targets())  # what their names tell, at once
+        if self._begun is not None:
+            await self._begun.wait()
         if await drive(finder.closer(self._clock.now()), self.link, "", discovery.NAME):
             for target in finder.postfixes():
                 if not (engine and target.container):
@@ -193,6 +201,7 @@ class Watch:
             if name in self.containers and self.containers[name].id != container.id:
                 self.rights.forget(name)
         self.containers = found
+        self._listed = True
         return None
 
     async def _has_no_engine(self, error: MailtopError) -> bool:
@@ -292,9 +301,20 @@ class Watch:
     def _start(self, name: str) -> None:
         """Let all that is for a target run; what a recording drives does not run by itself."""
         for collector in self._collectors_of(name) if not self._driven else ():
-            self._keep(f"{name} {collector.probe.name}", collector.keep, name)
+            self._keep(f"{name} {collector.probe.name}", self._in_turn(collector.keep), name)
         if name in self.followers:
-            self._keep(f"{name} log", self.followers[name].keep, name)
+            self._keep(f"{name} log", self._in_turn(self.followers[name].keep), name)
+
+    def _in_turn(self, work: Callable[[], Coroutine[None, None, None]]) -> Callable[[], Coroutine[None, None, None]]:
+        begun = self._begun
+        if begun is None or begun.is_set():
+            return work
+
+        async def later() -> None:
+            await begun.wait()
+            await work()
+
+        return later
 
     def _collectors_of(self, name: str) -> list[Collector]:
         return [collector for (target, _), collector in self.collectors.items() if target == name]
@@ -305,7 +325,7 @@ class Watch:
         states = tuple(self.targets.values())
         if not self.link.up:
             return tuple(_was(state, self.link.state.note or "not connected yet") for state in states)
-        if self.discovery.health is not Health.OK:
+        if self.discovery.health is not Health.OK and not self._listed:
             return tuple(
                 _was(state, self.discovery.note) if self.known[state.name].container else state for state in states
             )

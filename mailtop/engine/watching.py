@@ -98,8 +98,10 @@ class Watching:
         self._writers: dict[str, tuple[bytes, frozenset[bytes]]] = {}  # who writes into a Postfix's log
         self._identities: dict[tuple[str, str], str] = {}  # (machine or engine, host) → its identity
 
-    def open(self) -> None:
-        """Begin with every host; returns at once."""
+    def open(self, head_start: float = 0.0) -> None:
+        """Begin with every host; returns at once. `head_start`: seconds in which nothing but what runs is found out."""
+        begun = asyncio.Event()
+        asyncio.get_running_loop().call_later(head_start, begun.set) if head_start else begun.set()
         roles = {service.target: service.role for service in self._settings.services.values()}
         for name, host in self._settings.hosts.items():
             watch = Watch(
@@ -114,6 +116,7 @@ class Watching:
                 gate=self._gate,
                 twin=self._twin,
                 sudo=host.sudo,
+                begun=begun,
                 socket=host.docker_socket if host.ssh or "DOCKER_HOST" not in os.environ else "",
             )
             self.watches[name] = watch

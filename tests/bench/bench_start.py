@@ -25,7 +25,7 @@ from verdict import Figure, compared, finish, parser, say
 
 HERE = Path(__file__).parent
 MAILTOP = str(Path(sys.executable).parent / "mailtop")
-USEFUL = re.compile(r"(?=.*\d Overview)(?=.*hop .*deferred)", re.DOTALL)
+USEFUL = re.compile(r"\A(?=.*\d Overview)(?=.*hop .*deferred)", re.DOTALL)
 LIVE = re.compile(r"\d+ containers?\b|\d probes? answer| in +\d")
 NO_LAB = "not measured: start the lab first, by `make lab`, then run this again"
 ENGINE = Path("/var/run/docker.sock")

@@ -193,3 +193,21 @@ async def test_a_clock_that_is_a_minute_ahead_is_told_and_shows_true_ages(engine
         "mail1's clock is 61 s ahead",
         "mail1's clock is 59 s ahead",
     )
+
+
+async def test_what_runs_is_shown_at_once_and_nothing_else_is_asked_while_the_face_draws(
+    host: MailHost, tmp_path: Path
+) -> None:
+    settings = Settings(hosts={"mail1": HostSettings()}, interval=0.05)
+    audit = AuditLog(tmp_path / "audit.jsonl")
+    engine = Engine(settings, {"mail1": lambda: host}, SystemClock(), operator="ann", audit=audit)
+    await engine.start(head_start=3600.0)
+
+    snapshot = await until(engine, lambda seen: (state := postfix(seen)) is not None and state.health is Health.OK)
+
+    assert {probe.tried for probe in snapshot.probes} == {0.0}
+    begun = watch_of(engine)._begun
+    assert begun is not None
+    begun.set()
+    await until(engine, lambda seen: any(probe.tried for probe in seen.probes if probe.target == POSTFIX))
+    await engine.close()
