@@ -154,7 +154,6 @@ class Watch:
         except MailtopError as error:
             trouble = error
         if trouble is not None:
-            self._listed = False
             health = Health.DENIED if isinstance(trouble, Denied) else Health.UNKNOWN
             self._say(health, str(trouble), self.discovery.last_ok)
             return
@@ -235,6 +234,8 @@ class Watch:
 
     def _say(self, health: Health, note: str, last_ok: float) -> None:
         host, every = self.link.host, discovery.EVERY
+        if health is not Health.OK:
+            self._listed = False
         self.discovery = ProbeState(
             host, discovery.NAME, health, last_ok, every=every, note=note, tried=self._clock.now()
         )
