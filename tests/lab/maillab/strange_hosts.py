@@ -4,12 +4,13 @@ Two jump hosts, the second open to the first alone with a host behind it on its 
 each strict or strange in one way (``services/strange/start.sh``); one without /bin/sh; one with BusyBox and Dropbear.
 """
 
+import hashlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from maillab import images
 from maillab.containers import NETWORK, SERVICES, STATE
-from maillab.engine import LAB, Engine
+from maillab.engine import FINGERPRINT, LAB, Engine
 from maillab.waiting import wait_until
 
 IMAGE = "strange"
@@ -31,23 +32,36 @@ Say = Callable[[str], None]
 
 
 def up(engine: Engine, say: Say = print) -> None:
-    """Make whichever of them does not run."""
+    """Make whichever of them does not run, or runs with what another checkout or another day gave it."""
     images.build(engine, IMAGE, say)
     if not (KEYS / "vaulted-cert.pub").exists():
         KEYS.mkdir(parents=True, exist_ok=True)
         for path in KEYS.iterdir():
             path.unlink()
         engine.run("run", "--rm", *_MOUNTS, images.tag(IMAGE), "bash", "/lab/strange/keys.sh", "/state/strange")
-    there = {name for name, found in engine.containers().items() if found.state == "running"}
+    made_from = _fingerprint()
+    there = {
+        name
+        for name, found in engine.containers().items()
+        if found.state == "running" and found.fingerprint == made_from
+    }
     for name in ADDRESSES.keys() - there:
         engine.try_run("rm", "--force", "--volumes", name)
-        engine.run(*_run(name))
+        engine.run(*_run(name, made_from))
     for name in ADDRESSES:
         wait_until(lambda name=name: _ready(engine, name), 30, f"{name} is ready")  # type: ignore[misc]
 
 
-def _run(name: str) -> Iterator[str]:
-    yield from ("run", "--detach", "--init", "--name", name, "--hostname", name, "--label", f"{LAB}=aside")
+def _fingerprint() -> str:
+    """A hash of all that they are made from: the checkout that they mount, its scripts, the keys, the image."""
+    scripts = [path.read_text() for path in sorted((SERVICES / IMAGE).iterdir()) if path.is_file()]
+    parts = (str(STATE), str(SERVICES), images.tag(IMAGE), (KEYS / "host.pub").read_text(), *scripts)
+    return hashlib.sha256("|".join(parts).encode()).hexdigest()[:16]
+
+
+def _run(name: str, made_from: str) -> Iterator[str]:
+    yield from ("run", "--detach", "--init", "--name", name, "--hostname", name)
+    yield from ("--label", f"{LAB}=aside", "--label", f"{FINGERPRINT}={made_from}")
     yield from ("--network", NETWORK, "--ip", ADDRESSES[name], *_MOUNTS, *(_SOCKET if name == "odd1" else ()))
     yield from (images.tag(IMAGE), "/bin/bash", "/lab/strange/start.sh", name)
 
