@@ -180,6 +180,7 @@ class Finder:
         self._docker = docker
         self._shell = shell
         self._since: dict[str, float] = {}
+        self._again: dict[str, float] = {}
         self._programs: dict[str, frozenset[str]] = {}
         self._instances: dict[Target, dict[Target, bytes]] = {}
 
@@ -188,7 +189,7 @@ class Finder:
         nobody's for a moment would lose its place in its log."""
         self.engine = self.machine = ""
         self._looked_at = 0.0
-        self._since = {}
+        self._since, self._again = {}, {}
 
     def who(self) -> Asking[None]:
         """Ask, once a connection, which machine and which Engine this is."""
@@ -222,11 +223,16 @@ class Finder:
         return True
 
     def _untold(self, container: Container, now: float) -> bool:
-        """Is it new, or does it still start? What tells nothing for a minute is asked as seldom as all."""
+        """Is it new, or does it still start? What goes on telling nothing is asked ever less often, at last as all."""
         since = self._since.setdefault(container.id, now)
-        return container.id not in self._programs or (
-            now - since < LOOK_EVERY and not roles_of(container, self._programs[container.id])
-        )
+        if container.id in self._programs and (
+            now - since >= LOOK_EVERY
+            or now < self._again.get(container.id, since)
+            or roles_of(container, self._programs[container.id])
+        ):
+            return False
+        self._again[container.id] = now + (now - since)
+        return True
 
     def postfixes(self) -> list[Target]:
         """The default instances of all that may have others."""

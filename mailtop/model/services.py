@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 
 from mailtop.model.topology import Role
 
@@ -69,9 +70,13 @@ def of_programs(names: Iterable[str]) -> tuple[Role, ...]:
     >>> of_programs(["master", "qmgr", "spamd child"])
     (<Role.MTA: 'mta'>, <Role.ANTISPAM: 'antispam'>)
     """
-    names = set(names)
-    found = {role for pattern, role in _PROGRAMS if any(pattern.fullmatch(name) for name in names)}
+    found = frozenset[Role]().union(*map(_of_program, names))
     return tuple(role for role in Role if role in found)
+
+
+@lru_cache(4096)  # the same few hundred names come at every look
+def _of_program(name: str) -> frozenset[Role]:
+    return frozenset(role for pattern, role in _PROGRAMS if pattern.fullmatch(name))
 
 
 def of_words(text: str) -> tuple[Role, ...]:

@@ -53,8 +53,7 @@ def read(answer: Answer) -> Processes:
             if what == b"comm":
                 names[number] = shown(Foreign(text), 20)
             else:
-                places.setdefault(number, _path(text))
-                places[number] = max(places[number], _path(text), key=len)
+                places[number] = max(places.get(number, ""), _path(text), key=len)
         elif match := _LISTENING.match(line):
             ports.add(int(match[1], 16))
     if not names:
