@@ -194,14 +194,14 @@ def _one_shot(options: Namespace) -> int:
     import asyncio
     from importlib import import_module
 
-    from mailtop.engine.engine import Engine
+    from mailtop.engine.making import engine_of
     from mailtop.report.asking import answer_questions
 
     face = import_module(f"mailtop.report.{options.command}")
     setup = _setup(options)
 
     async def run() -> int:
-        engine = Engine.of(setup)
+        engine = engine_of(setup)
         await engine.start()
         asking = asyncio.create_task(answer_questions(engine, sys.stderr))
         try:

@@ -7,25 +7,22 @@ only door, drives them. Every id passes `queue_id` once more before it goes into
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
-from math import inf
 from typing import NamedTuple
 
 from mailtop.model.ask import Answer, Asking, Changing, Command, Put
 from mailtop.model.destination import Destination, Terms, UnderWay
-from mailtop.model.errors import AskFailed, Denied, ParseError, Refused
+from mailtop.model.errors import Refused
 from mailtop.model.mail import Queue, QueueEntry, queue_id
 from mailtop.model.needs import Needs
-from mailtop.model.operation import Danger, Fate, Item, Outcome, Plan, Preview, Step, Work
+from mailtop.model.operation import Danger, Fate, Item, Outcome, Plan, Step, Work
 from mailtop.model.plugin import plugins
 from mailtop.model.text import Foreign
-from mailtop.model.topology import Identity, Target
+from mailtop.model.topology import Identity
 from mailtop.parse.postfix_instance import instance_words
-from mailtop.parse.postsuper import Seen, envelopes, said
-from mailtop.parse.queue_list import listed
+from mailtop.parse.postsuper import Seen, said
+from mailtop.parse.queue_seen import seen
 
 __all__ = [
     "ACTIONS",
@@ -42,21 +39,10 @@ __all__ = [
     "ids_of",
     "instance",
     "numbered",
-    "preview",
-    "preview_of",
     "read_back",
     "reread",
-    "seen",
     "still_meant",
 ]
-
-FEW = 200
-"""So many ids are read one by one where that is cheaper than listing the whole queue."""
-
-BY_ID, BY_LISTING = 8e-3, 60e-6
-"""Seconds of host CPU to read one id with postcat, and for each message of a listing."""
-
-SAMPLES, LEADING = 5, 5
 
 _NEEDS = Needs(binary=("postsuper",), root=True, sudo="postsuper")
 _CONFIGURES = Needs(binary=("postconf", "postfix", "postmap"), root=True, sudo="postfix")
@@ -197,33 +183,6 @@ class DestinationAct:
     scope: type = Destination
 
 
-def preview_of(act: DestinationAct, plan: Plan, warnings: tuple[str, ...] = ()) -> Preview:
-    """Return what is shown of a change of a destination before an approval."""
-    assert plan.work is not None  # noqa: S101  (told to mypy: a plan of such an act has one)
-    return Preview(
-        plan=plan.id,
-        action=act.key,
-        label=act.label,
-        target=plan.target,
-        container=plan.target.partition("/")[2],
-        danger=act.danger,
-        undo=act.undo,
-        commands=plan.steps,
-        count=0,
-        size=0,
-        oldest=0.0,
-        senders=(),
-        domains=(),
-        samples=(),
-        in_delivery=0,
-        typed=plan.target.partition("/")[0] if act.danger in (Danger.SENDS, Danger.DESTRUCTIVE) else "",
-        warnings=warnings,
-        domain=plan.work.domain,
-        until=plan.work.until,
-        diff=plan.work.diff,
-    )
-
-
 def instance() -> Asking[str]:
     """Ask for the Postfix instance: its config_directory."""
     answer = yield Command(("postconf", "-h", "config_directory"))
@@ -231,62 +190,6 @@ def instance() -> Asking[str]:
     if not path.startswith("/"):
         raise Refused("postconf", f"config_directory is no path: {path[:60]!r}", "no act without an instance")
     return path
-
-
-class _Blast:
-    """What an act would hit, added up."""
-
-    def __init__(self) -> None:
-        self.size = self.active = 0
-        self.oldest = inf
-        self.senders: Counter[Foreign] = Counter()
-        self.domains: Counter[Foreign] = Counter()
-
-    def add(self, item: Item) -> None:
-        self.size += item.size
-        self.active += item.queue == Queue.ACTIVE
-        if item.arrival < self.oldest:
-            self.oldest = item.arrival
-        self.senders[item.sender] += 1
-        self.domains[Foreign(item.recipient.rpartition(b"@")[2].lower())] += 1
-
-
-def preview(action: Action, plan: Plan, warnings: tuple[str, ...] = (), facts: Facts | None = None) -> Preview:
-    """Return what is shown before an approval. `facts`: what the target said of itself."""
-    items, blast = plan.items, _Blast()
-    chosen = action.scope is not Target  # of a queue as a whole nobody knows who sent what
-    for item in items:  # once: a million messages are made anew each time
-        blast.add(item)
-    return Preview(
-        plan=plan.id,
-        action=action.key,
-        label=action.label,
-        target=plan.target,
-        container=plan.target.partition("/")[2],
-        danger=action.danger,
-        undo="" if plan.without_undo else action.undo,
-        commands=plan.steps,
-        count=len(items),
-        size=blast.size,
-        oldest=blast.oldest if items else 0.0,
-        senders=tuple(blast.senders.most_common(LEADING)) if chosen else (),
-        domains=tuple(blast.domains.most_common(LEADING)) if chosen else (),
-        samples=tuple(items[:SAMPLES]) if chosen else (),
-        in_delivery=blast.active if action.stuck_in_delivery else 0,
-        typed=_typed(plan),
-        warnings=(*_without_undo(plan), *action.warn(items, plan.at, facts or {}), *warnings),
-    )
-
-
-def _typed(plan: Plan) -> str:
-    """What approves it: the count, or the host's name where there is none; nothing where `A` is enough."""
-    if plan.danger not in (Danger.SENDS, Danger.DESTRUCTIVE):
-        return ""
-    return str(len(plan.items)) if plan.items else plan.target.partition("/")[0]
-
-
-def _without_undo(plan: Plan) -> tuple[str, ...]:
-    return (f"Nothing will undo it: {plan.without_undo}.",) if plan.without_undo else ()
 
 
 def reread(plan: Plan, queued: int | None = None) -> Asking[Kept]:
@@ -303,7 +206,7 @@ def reread(plan: Plan, queued: int | None = None) -> Asking[Kept]:
 
 def still_meant(action: Action, plan: Plan, items: Sequence[Item], queued: int | None = None) -> Asking[Kept]:
     """Ask which of some items are what they were when it was planned, and in a queue that the act takes from."""
-    now_there = yield from seen(plan, items, queued)
+    now_there = yield from seen(plan.identity.instance, [item.id for item in items], queued)
     kept: list[Item] = []
     dropped: list[Outcome] = []
     for item in items:
@@ -357,7 +260,7 @@ def read_back(
     report = said(stderr)
     if report.fatal and not report.messages:
         return tuple(Outcome(item.id, Fate.REFUSED, report.fatal) for item in items)
-    now_there = yield from seen(plan, items, queued)
+    now_there = yield from seen(plan.identity.instance, [item.id for item in items], queued)
     warnings = {item.id: line for item in items for line in report.warnings if line.find(item.id.encode()) >= 0}
     return tuple(_outcome(action, item, now_there.get(item.id), warnings.get(item.id)) for item in items)
 
@@ -377,63 +280,6 @@ def _outcome(action: Action, item: Item, now: Seen | None, warning: Foreign | No
     if was_active and now.queue == Queue.ACTIVE:
         return Outcome(item.id, Fate.IN_DELIVERY)
     return Outcome(item.id, Fate.REFUSED, warning or Foreign(b"it is still in " + now.queue.encode()))
-
-
-def seen(plan: Plan, items: Sequence[Item], queued: int | None = None) -> Asking[dict[str, Seen]]:
-    """Ask for the messages behind ids: each by itself, or by one listing, whichever costs the host less."""
-    if len(items) <= FEW and (queued is None or len(items) * BY_ID <= queued * BY_LISTING):
-        found = yield from _one_by_one_or_listed(plan, items)
-    else:
-        found = yield from _by_listing(plan, items)
-    missing = [item for item in items if item.id not in found]
-    if 0 < len(missing) <= FEW:  # a file that moves from queue to queue while we look can be missed once
-        with suppress(Denied):
-            found |= yield from _one_by_one(plan, missing)
-    return found
-
-
-def _one_by_one_or_listed(plan: Plan, items: Sequence[Item]) -> Asking[dict[str, Seen]]:
-    """Only root may read a queue file; a listing, which more may have, tells the same of it."""
-    try:
-        return (yield from _one_by_one(plan, items))
-    except Denied as denied:
-        try:
-            return (yield from _by_listing(plan, items))
-        except AskFailed:
-            raise denied from None
-
-
-def _by_listing(plan: Plan, items: Iterable[Item]) -> Asking[dict[str, Seen]]:
-    listing = yield from listed(plan.identity.instance)
-    if listing.cut:
-        raise ParseError("postqueue -j", "the queue is longer than can be read back", "act on fewer at a time")
-    wanted = {item.id.encode(): item.id for item in items}
-    found: dict[str, Seen] = {}
-    for row, text in enumerate(listing.ids):
-        if text in wanted:
-            entry = listing.entry(row, plan.target)
-            found[wanted[text]] = Seen(entry.key.id, entry.queue.value, entry.sender, entry.arrival, entry.recipients)
-    return found
-
-
-def _one_by_one(plan: Plan, items: Iterable[Item]) -> Asking[dict[str, Seen]]:
-    """postcat gives up at the first id that is gone, so each gets its own; xargs goes on to the next."""
-    ids = tuple(queue_id(item.id) for item in items)
-    postcat = ("postcat", *instance_words(plan.identity.instance), "-qe")
-    answer = yield Command(
-        ("printf", "%s\\n", *ids),
-        pipe=(("env", "TZ=UTC", "LC_ALL=C", "xargs", "-n", "1", *postcat),),
-        timeout=60.0,
-        large=True,
-        limit=64 << 20,
-    )
-    found: dict[str, Seen] = {one.id: one for one in envelopes(answer.stdout)}
-    if not found and answer.exit not in (0, 123):  # 123: postcat failed for some, which is what gone looks like
-        answer.ok("postcat", "reading a queue file needs root")
-    refused = [line for line in answer.stderr.splitlines() if line and b"No such file or directory" not in line]
-    if refused:
-        Answer(b"", refused[-1], 1).ok("postcat", "reading a queue file needs root")
-    return found
 
 
 def _unquoted(address: Foreign) -> bytes:

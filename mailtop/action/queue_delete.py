@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from mailtop.action import Action, Evidence, Known, Looked, Needs, ids_of, numbered, seen, still_meant
+from mailtop.action import Action, Evidence, Known, Looked, Needs, ids_of, numbered, still_meant
 from mailtop.model.ask import Asking, Changing, Put
 from mailtop.model.errors import Refused
 from mailtop.model.mail import Queue, queue_id
@@ -20,6 +20,7 @@ from mailtop.model.text import Foreign, shown
 from mailtop.parse.kept_files import FOLDER, OLD, RECEIPT, KeptFile, files, spool
 from mailtop.parse.postfix_instance import instance_words
 from mailtop.parse.postsuper import named
+from mailtop.parse.queue_seen import seen
 
 MOST = 1 << 30  # bytes kept in all; beyond that a delete keeps nothing, and says so
 
@@ -133,7 +134,7 @@ def _read_deleted(plan: Plan, items: Sequence[Item], stderr: bytes) -> Asking[tu
     removed = set(named(stderr, b"removed"))
     if len(plan.steps) > 2:
         removed |= {file.id for file in (yield from files(plan.steps[1].argv[-1])) if file.links == 1}
-    now = yield from seen(plan, [item for item in items if item.id not in removed])
+    now = yield from seen(plan.identity.instance, [item.id for item in items if item.id not in removed])
     outcomes = []
     for item in items:
         if item.id in removed:

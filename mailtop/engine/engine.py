@@ -4,40 +4,33 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine
 from functools import partial
 from math import isnan
-from pathlib import Path
 
 from msgspec.structs import replace
 
-from mailtop import __version__
-from mailtop.config import HostSettings, PlatformSettings, Settings
-from mailtop.engine import pages
-from mailtop.engine.audit import AuditLog, NoAudit
+from mailtop.config import Settings
+from mailtop.engine.audit import AuditLog
 from mailtop.engine.catching_up import catch_up
-from mailtop.engine.changing import domain_meant, is_destination_act
-from mailtop.engine.clock import Clock, SystemClock, within
-from mailtop.engine.executor import Executor, is_queue_act
-from mailtop.engine.mta import Mta
+from mailtop.engine.clock import Clock, within
+from mailtop.engine.executor import Executor
+from mailtop.engine.paging import page
+from mailtop.engine.planning import planned, undone
 from mailtop.engine.playing import Playing
-from mailtop.engine.process import Setup
 from mailtop.engine.questions import Questions
 from mailtop.engine.receipts import Receipts
-from mailtop.engine.sources import live, recorded
 from mailtop.engine.watching import Watching
 from mailtop.model.ask import Source
-from mailtop.model.destination import Terms
-from mailtop.model.errors import MailtopError, Refused, UsageError
+from mailtop.model.errors import UsageError
 from mailtop.model.operation import Approval, Preview, Receipt, Selection
 from mailtop.model.snapshot import Page, PageAsk, Series, Snapshot
 from mailtop.model.survey import Survey
 from mailtop.probe.postfix_listing import PROBE as LISTING
-from mailtop.transport.recording import SCHEMA, Header, Tape
-from mailtop.transport.replay import Due, Replay
+from mailtop.transport.recording import Tape
+from mailtop.transport.replay import Due
 
 AGAIN_AFTER = 1.0  # seconds until a task of the engine's own that died of a bug is started again
-OLD_LISTING = 60.0  # seconds: an act that rests on an older listing says so
 PACES = (0.25, 60.0)  # seconds between two snapshots, at least and at most
 AFTER_ASKING = 0.1  # seconds: probes ask on the beat, and most answers are here by then
 
@@ -105,56 +98,6 @@ class Engine:
         self._acts: set[asyncio.Task[Receipt]] = set()
         self._evidence: object = None  # of what became of acts, when it was last weighed
         self._ended = False
-
-    @classmethod
-    def of(cls, setup: Setup) -> Engine:
-        """The engine that a `Setup` describes; raises from the tree for a recording that is none."""
-        if setup.recording:
-            return cls._of_recording(setup)
-        settings, clock, tape = setup.settings, SystemClock(), None
-        questions = Questions(clock.now)
-        sources = {name: live(name, host, questions.asker(name)) for name, host in settings.hosts.items()}
-        if setup.record_to:
-            platform = settings.platform.name or ", ".join(settings.hosts)
-            tape = Tape(
-                Path(setup.record_to), Header(SCHEMA, __version__, clock.now(), platform, tuple(settings.hosts))
-            )
-            sources = {name: recorded(name, make, tape.write, clock.now) for name, make in sources.items()}
-        why = "mailtop was started with --read-only" if setup.read_only else ""
-        return cls(
-            settings,
-            sources,
-            clock,
-            operator=setup.operator,
-            audit=AuditLog(Path(setup.audit)),
-            read_only=why,
-            tape=tape,
-            questions=questions,
-        )
-
-    @classmethod
-    def _of_recording(cls, setup: Setup) -> Engine:
-        playing = Playing(Path(setup.recording), setup.speed)
-        header = playing.player.recording.header
-
-        def source(name: str) -> Callable[[], Source]:
-            return lambda: Replay(playing.player, name)
-
-        settings = Settings(
-            platform=PlatformSettings(header.platform),
-            hosts={name: HostSettings() for name in header.hosts},
-            flow=setup.settings.flow,
-            interval=setup.settings.interval,
-        )
-        return cls(
-            settings,
-            {name: source(name) for name in header.hosts},
-            playing.clock,
-            operator=setup.operator,
-            audit=NoAudit(),
-            read_only="this is a recording",
-            playing=playing,
-        )
 
     # its life
 
@@ -285,31 +228,7 @@ class Engine:
         """See Console."""
         if ask.kind == "logs":
             return await self._watching.logs.page(ask)
-        now = self._clock.now()
-        books = [mta for mta in self._watching.mtas if ask.target in ("", mta.target.name)]
-        if ask.target and not books:
-            raise UsageError(ask.target[:60], "is no queue that mailtop knows", "name it as host/container")
-        if ask.offset < 0 or ask.limit < 0:
-            raise UsageError("page", "begins or ends before the first row")
-        unknown = {mta.target.name: why for mta in books if (why := self._watching.unknown(mta))}
-        empty = Page(
-            ask,
-            self._watching.versions.get(ask.kind, 0),
-            0,
-            min((mta.known()[1] for mta in books), default=0.0),
-            _rests(books),
-            unknown=_unknown(books, unknown),
-        )
-        if ask.kind == "causes":
-            total, causes = pages.causes(ask, [partial(mta.page_causes, now=now) for mta in books])
-            return replace(empty, total=total, causes=causes)
-        if ask.kind == "shape":
-            total, shapes = pages.shape(ask, [partial(mta.page_shape, now=now) for mta in books])
-            return replace(empty, total=total, shapes=shapes)
-        if ask.kind == "messages":
-            total, rows = pages.messages(ask, [partial(mta.page_messages, now=now) for mta in books])
-            return replace(empty, total=total, messages=rows)
-        raise UsageError(f"page {ask.kind[:20]!r}", "is none", "use causes, shape, messages or logs")
+        return page(self._watching, ask, self._clock.now())
 
     async def series(self, keys: tuple[str, ...], seconds: float) -> tuple[Series, ...]:
         """See Console."""
@@ -318,28 +237,7 @@ class Engine:
 
     async def plan(self, action: str, selection: Selection) -> tuple[Preview, ...]:
         """See Console."""
-        if not selection.names_something:
-            raise Refused(action, "says not on what", "mark rows with space, or set a filter that matches some")
-        if is_destination_act(action):
-            return await self._plan_change(action, selection)
-        if is_queue_act(action):
-            names = [mta.target.name for mta in self._watching.mtas if selection.target in ("", mta.target.name)]
-            return await _all(action, [self._executor.plan(action, name, ()) for name in names])
-        now = self._clock.now()
-        chosen = [(mta, mta.select(selection, now)) for mta in self._watching.mtas]
-        acts = [
-            self._executor.plan(action, mta.target.name, mta.queue.items(rows), _age_of(mta, now))
-            for mta, rows in chosen
-            if rows
-        ]
-        return await _all(action, acts)
-
-    async def _plan_change(self, action: str, selection: Selection) -> tuple[Preview, ...]:
-        if selection.domain is None:
-            raise Refused(action, "says not for which domain", "choose a row of the queue's shape, or --domain")
-        domain, terms = domain_meant(action, selection.domain), selection.terms
-        names = [mta.target.name for mta in self._watching.mtas if selection.target in ("", mta.target.name)]
-        return await _all(action, [self._executor.plan_change(action, name, domain, terms) for name in names])
+        return await planned(self._watching, self._executor, action, selection, self._clock.now())
 
     async def approve(self, approval: Approval) -> Receipt:
         """See Console. An act that has begun is finished, and written down, though its face may be gone."""
@@ -353,11 +251,7 @@ class Engine:
 
     async def undo(self, receipt: str) -> tuple[Preview, ...]:
         """See Console."""
-        done, items = self._executor.receipts.undoable(receipt)
-        if is_destination_act(done.undo):
-            domain = done.outcomes[0].id
-            return (await self._executor.plan_change(done.undo, done.target, domain, Terms(), undoes=receipt),)
-        return (await self._executor.plan(done.undo, done.target, items, undoes=receipt),)
+        return await undone(self._executor, receipt)
 
     async def unlock(self, seconds: float) -> None:
         """See Console."""
@@ -414,40 +308,6 @@ class Engine:
         self._due.set()
 
 
-async def _all(action: str, acts: Sequence[Awaitable[Preview]]) -> tuple[Preview, ...]:
-    """The previews of all targets; those that cannot be planned are named where others can."""
-    planned = await asyncio.gather(*acts, return_exceptions=True)
-    previews = [one for one in planned if isinstance(one, Preview)]
-    failed = [one for one in planned if isinstance(one, BaseException)]
-    if failed and (not previews or not all(isinstance(one, MailtopError) for one in failed)):
-        raise failed[0]
-    if not previews:
-        raise Refused(action, "nothing is selected", "mark rows with space, or set a filter that matches some")
-    left_out = tuple(f"Left out: {error}." for error in failed)
-    return tuple(replace(one, warnings=(*one.warnings, *left_out)) for one in previews)
-
-
 def _pace(seconds: float) -> float:
     """An interval that neither spins nor sleeps for ever; what is no number is the usual one."""
     return 1.0 if isnan(seconds) else min(max(seconds, PACES[0]), PACES[1])
-
-
-def _rests(books: list[Mta]) -> str:
-    """What rows rest on: the least of what each queue's do."""
-    rests = {mta.known()[0] for mta in books}
-    return next((word for word in ("log", "cut") if word in rests), "listing" if books else "log")
-
-
-def _unknown(books: list[Mta], unknown: dict[str, str]) -> str:
-    """Why rows are missing, in one line."""
-    if not books:
-        return "no Postfix found yet"
-    return "; ".join(f"{name}: {why}" if len(books) > 1 else why for name, why in unknown.items())
-
-
-def _age_of(mta: Mta, now: float) -> tuple[str, ...]:
-    """A warning where what is selected rests on an old listing."""
-    if mta.queue.listing is None or now - mta.listing_at < OLD_LISTING:
-        return ()
-    minutes = (now - mta.listing_at) / 60
-    return (f"The listing is {minutes:.0f} min old: newer mail is not in this plan, and each id is read again first.",)

@@ -16,8 +16,6 @@ from mailtop.action import (
     Looked,
     carry_out,
     instance,
-    preview,
-    preview_of,
     read_back,
     reread,
 )
@@ -26,6 +24,7 @@ from mailtop.engine.capabilities import UNKNOWN, Capabilities
 from mailtop.engine.changing import carried_out, planned, rechecked, unplanned
 from mailtop.engine.clock import Clock
 from mailtop.engine.link import Link, drive
+from mailtop.engine.previewing import preview, preview_of
 from mailtop.engine.receipts import Receipts, intent
 from mailtop.model.ask import Answer, Asking, Command, Engine, Put
 from mailtop.model.destination import Terms

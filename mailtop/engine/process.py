@@ -96,10 +96,10 @@ def _received(end: socket.socket) -> bytes:
 
 
 async def _run(end: socket.socket) -> None:
-    from mailtop.engine.engine import Engine  # after the socket is ours: a face that is gone ends us at once
+    from mailtop.engine.making import engine_of  # after the socket is ours: a face that is gone ends us at once
 
     setup = msgspec.msgpack.decode(_received(end), type=Setup)
-    engine = Engine.of(setup)
+    engine = engine_of(setup)
     ears = end.dup()
     threading.Thread(target=_last_resort, args=(ears, lambda: engine.acting), name="last-resort", daemon=True).start()
     end.setblocking(False)

@@ -8,7 +8,8 @@ from typing import Any, TypeVar
 
 import pytest
 
-from mailtop.action import ACTIONS, Action, carry_out, instance, preview, read_back, reread
+from mailtop.action import ACTIONS, Action, carry_out, instance, read_back, reread
+from mailtop.engine.previewing import preview
 from mailtop.model.ask import Answer, Command, Engine, Put
 from mailtop.model.errors import Denied, MailtopError, ParseError, Refused
 from mailtop.model.mail import QueueId

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from mailtop.action import ACTIONS, Action, Evidence, Known, Looked, carry_out, preview, read_back, reread
+from mailtop.action import ACTIONS, Action, Evidence, Known, Looked, carry_out, read_back, reread
 from mailtop.action.queue_delete import MOST
+from mailtop.engine.previewing import preview
 from mailtop.model.ask import Answer, Command, Put
 from mailtop.model.errors import CommandFailed, MailtopError, ParseError, Refused
 from mailtop.model.mail import Queue, QueueEntry, QueueId

@@ -13,6 +13,7 @@ from maillab.strange_hosts import TOTP, ssh_config
 
 from mailtop.config import HostSettings, PlatformSettings, Settings
 from mailtop.engine.engine import Engine
+from mailtop.engine.making import engine_of
 from mailtop.engine.process import Setup
 from mailtop.model.question import Kind, Question
 from mailtop.model.snapshot import Link, Snapshot
@@ -27,7 +28,7 @@ async def engine(lab: Lab, tmp_path: Path) -> AsyncIterator[Engine]:
     file = ssh_config(tmp_path, "Host odd1\n  Port 2206", user="ann")
     hosts = {"odd1": HostSettings(ssh="odd1", ssh_config=file, docker=False)}
     settings = Settings(platform=PlatformSettings("strange"), hosts=hosts)
-    engine = Engine.of(Setup(settings, operator="ann", audit=str(tmp_path / "audit.jsonl")))
+    engine = engine_of(Setup(settings, operator="ann", audit=str(tmp_path / "audit.jsonl")))
     await engine.start()
     yield engine
     await engine.close()

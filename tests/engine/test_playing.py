@@ -13,6 +13,7 @@ import pytest
 from mailtop.config import Settings
 from mailtop.engine.audit import NoAudit
 from mailtop.engine.engine import Engine
+from mailtop.engine.making import engine_of
 from mailtop.engine.process import Setup
 from mailtop.model.errors import Refused, UsageError
 from mailtop.model.operation import Selection
@@ -25,7 +26,7 @@ FAST = 100.0
 @pytest.fixture
 async def demo() -> AsyncIterator[Engine]:
     recording = str(files("mailtop") / "demo.recording")
-    engine = Engine.of(Setup(Settings(interval=0.25), "ann", recording=recording, speed=FAST))
+    engine = engine_of(Setup(Settings(interval=0.25), "ann", recording=recording, speed=FAST))
     await engine.start()
     yield engine
     await engine.close()
@@ -106,7 +107,7 @@ async def test_a_step_onto_a_lost_connection_shows_it_and_one_back_shows_it_up_a
     for at, up in ((1000.5, True), (1010.2, False), (1030.0, True)):
         tape.write(LinkChanged(at, "mail1", up, "" if up else "the line is cut"))
     tape.close()
-    engine = Engine.of(Setup(Settings(interval=0.25), "ann", recording=str(file)))
+    engine = engine_of(Setup(Settings(interval=0.25), "ann", recording=str(file)))
     await engine.start()
     try:
         await until(engine, lambda snapshot: snapshot.hosts[0].link is Link.UP)

@@ -13,6 +13,7 @@ from maillab.reach import SSH_CONFIG
 
 from mailtop.config import HostSettings, PlatformSettings, Settings
 from mailtop.engine.engine import Engine
+from mailtop.engine.making import engine_of
 from mailtop.engine.process import Setup
 from mailtop.ledger.book import Ledger
 from mailtop.model.snapshot import Health, HostState, Link, LogState, ProbeState, Reading, Snapshot, TargetState
@@ -90,7 +91,7 @@ async def watching(
 ) -> AsyncIterator[Watching]:
     """An engine in this process, operated by ann, with `folder/audit.jsonl`."""
     settings = Settings(PlatformSettings("the lab"), hosts, interval=TICK, history=HISTORY)
-    engine = Engine.of(Setup(settings, operator="ann", audit=str(folder / "audit.jsonl")))
+    engine = engine_of(Setup(settings, operator="ann", audit=str(folder / "audit.jsonl")))
     with _own_faults() as faults:
         await engine.start()
         watched = Watching(engine, remember)

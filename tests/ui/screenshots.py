@@ -13,6 +13,7 @@ from pathlib import Path
 
 from mailtop.config import Settings
 from mailtop.engine.engine import Engine
+from mailtop.engine.making import engine_of
 from mailtop.engine.process import Setup
 from mailtop.ui.app import MailtopApp
 
@@ -40,7 +41,7 @@ async def run(folder: Path, themes: list[str]) -> None:
     """Play, stop, and take the pictures."""
     with tempfile.TemporaryDirectory() as state:
         recording = str(files("mailtop") / "demo.recording")
-        engine = Engine.of(Setup(Settings(), "ann", audit=f"{state}/audit.jsonl", recording=recording, speed=20.0))
+        engine = engine_of(Setup(Settings(), "ann", audit=f"{state}/audit.jsonl", recording=recording, speed=20.0))
         await engine.start()
         began = 0.0
         async for snapshot in engine.snapshots():

@@ -33,7 +33,7 @@ class Signer:
         self.sign_ssh_data = sign
 
 
-class Conversation(_handler):  # type: ignore[misc]
+class Conversation(_handler):  # type: ignore[misc]  # paramiko types it as Any
     """One login on one transport. Each method returns the methods that are wanted further, () when we are in.
 
     Raises paramiko's AuthenticationException when this one is refused, BadAuthenticationType when it is not taken.
