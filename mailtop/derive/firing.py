@@ -23,8 +23,12 @@ def firing(
     known: Mapping[tuple[str, str], float],
     now: float,
     destinations: Sequence[Standing] = (),
+    measured: Sequence[Alert] = (),
 ) -> tuple[Alert, ...]:
-    """Return what fires, worst first. `known`: since when each (rule, target) fires that did already."""
+    """Return what fires, worst first. `known`: since when each (rule, target) fires that did already.
+
+    `measured`: what fires by its own figure.
+    """
     down = {host.name for host in hosts if host.link is Link.DOWN}
     found = [
         *_hosts(hosts),
@@ -33,6 +37,7 @@ def firing(
         *(alert for alert in _logs(logs, now) if alert.target.partition("/")[0] not in down),
         *_hops(hops),
         *_destinations(destinations, now),
+        *measured,
     ]
     dated = [
         Alert(

@@ -16,6 +16,8 @@ from mailtop.model.snapshot import Page, PageAsk
 
 def page(watching: Watching, ask: PageAsk, now: float) -> Page:
     """Rows of all queues, or of the one that is asked for; raises UsageError for what there is not."""
+    if ask.kind == "board":
+        return watching.boards.page(ask, watching.watches, now)
     books = [mta for mta in watching.mtas if ask.target in ("", mta.target.name)]
     if ask.target and not books:
         raise UsageError(ask.target[:60], "is no queue that mailtop knows", "name it as host/container")
@@ -34,7 +36,7 @@ def page(watching: Watching, ask: PageAsk, now: float) -> Page:
     if ask.kind == "messages":
         total, rows = pages.messages(ask, [partial(mta.page_messages, now=now) for mta in books])
         return replace(empty, total=total, messages=rows)
-    raise UsageError(f"page {ask.kind[:20]!r}", "is none", "use causes, shape, messages or logs")
+    raise UsageError(f"page {ask.kind[:20]!r}", "is none", "use causes, shape, messages, logs or board")
 
 
 def _rests(books: Sequence[Mta]) -> str:

@@ -32,4 +32,6 @@ def check(settings: Settings) -> None:
 
 def _paced(probe: Probe, settings: Settings, host: str) -> Probe:
     every = settings.probe(host, probe.name).every
-    return Probe(probe.name, probe.role, probe.run, every, probe.needs, probe.cost) if every else probe
+    if not every:
+        return probe
+    return Probe(probe.name, probe.role, probe.run, every, probe.needs, probe.cost, probe.board)

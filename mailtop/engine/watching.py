@@ -15,6 +15,7 @@ from mailtop.config import Settings
 from mailtop.derive.cells import host_cells
 from mailtop.derive.firing import firing
 from mailtop.derive.hops import Flow, hop_states
+from mailtop.engine.boards import Boards
 from mailtop.engine.budget import affordable
 from mailtop.engine.clock import Clock
 from mailtop.engine.follow import GATHER, Follower
@@ -80,6 +81,7 @@ class Watching:
         self.platform = settings.platform.name or ", ".join(settings.hosts)
         self.watches: dict[str, Watch] = {}
         self.store = Store()
+        self.boards = Boards(self.store)
         self.logs = Logs(clock, settings.history, self._ahead, driven=driven)
         self._settings = settings
         self._sources = sources
@@ -137,7 +139,9 @@ class Watching:
     def versions(self) -> dict[str, int]:
         """Of each kind of page, a number that grows when its content has changed."""
         queues = sum(mta.version for mta in self._mtas.values())
-        return {"causes": self._causes_version, "shape": queues, "messages": queues, "logs": self.logs.version}
+        return {"causes": self._causes_version, "shape": queues, "messages": queues, "logs": self.logs.version} | {
+            "board": self.boards.version
+        }
 
     # what comes in
 
@@ -145,6 +149,7 @@ class Watching:
         found = tuple(found)
         samples = tuple(one for one in found if isinstance(one, Sample))
         self.store.put(target.name, samples, at)
+        self.boards.take(target.name, probe, found, at)
         if not target.container:
             self._host_samples.setdefault(target.host, {})[probe] = samples
         mta = self._mtas.get(target.name)
@@ -307,7 +312,8 @@ class Watching:
         hops = hop_states([*(one.flow for one in seen), *self._unread()], now, tuple(self.watches))
         self._weigh(tuple(one.causes for one in seen))
         changed = tuple(one for mta in mtas for one in mta.standings)
-        alerts = firing(hosts, targets, tuple(logs.values()), hops, self._firing_since, now, changed)
+        measured = tuple(self.boards.alerts(self.watches, now))
+        alerts = firing(hosts, targets, tuple(logs.values()), hops, self._firing_since, now, changed, measured)
         self._firing_since = {(alert.rule, alert.target): alert.since for alert in alerts}
         return Snapshot(
             seq,

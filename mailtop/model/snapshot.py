@@ -6,7 +6,11 @@ from enum import StrEnum
 
 from msgspec import Struct
 
+from mailtop.model.board import Block
 from mailtop.model.destination import Standing
+from mailtop.model.health import NO_DATA as NO_DATA
+from mailtop.model.health import Health as Health
+from mailtop.model.health import Reading as Reading
 from mailtop.model.log import LogPage, LogWindow
 from mailtop.model.mail import QueueEntry
 from mailtop.model.operation import Receipt
@@ -15,32 +19,6 @@ from mailtop.model.text import Foreign
 from mailtop.model.topology import Hop, Role
 
 SKEW_WARN, SKEW_CRIT = 2.0, 30.0  # seconds between a host's clock and ours
-
-
-class Health(StrEnum):
-    """How a number is. `UNKNOWN` (no data, an error) and `DENIED` are values of their own, never 0 and never ok."""
-
-    OK = "ok"
-    WARN = "warn"
-    CRIT = "crit"
-    UNKNOWN = "unknown"
-    DENIED = "denied"
-
-
-class Reading(Struct, frozen=True):
-    """A number with its health and its age. `value` None: no data, and `note` says why in a few words.
-
-    `at`: when it was measured, seconds since the epoch, 0.0 = never. `stale`: older than twice its interval.
-    """
-
-    value: float | None = None
-    health: Health = Health.UNKNOWN
-    at: float = 0.0
-    stale: bool = False
-    note: str = ""
-
-
-NO_DATA = Reading()
 
 
 class Link(StrEnum):
@@ -224,9 +202,10 @@ class Snapshot(Struct, frozen=True):
 class PageAsk(Struct, frozen=True):
     """A window on something too long for a snapshot.
 
-    `kind`: `causes`, `shape`, `messages` or `logs`. `where`: a filter as typed (`sender:ann`, words, `!`, `~`).
-    `cause` and `domain` narrow to one cause's messages, or one recipient domain's to the letter (None: any). `sort`: a
-    column's name; `-` before it turns it round; empty = the kind's own order. `window`: which log lines, for `logs`.
+    `kind`: `causes`, `shape`, `messages`, `logs`, or `board` with a screen's name in `where`. Else `where` is a filter
+    as typed (`sender:ann`, words, `!`, `~`). `cause` and `domain` narrow to one cause's messages, or one recipient
+    domain's to the letter (None: any). `sort`: a column's name; `-` before it turns it round; empty = the kind's own
+    order. `window`: which log lines, for `logs`.
     """
 
     kind: str
@@ -296,6 +275,7 @@ class Page(Struct, frozen=True):
     shapes: tuple[Shape, ...] = ()
     messages: tuple[QueueEntry, ...] = ()
     log: LogPage | None = None
+    blocks: tuple[Block, ...] = ()
 
 
 class Series(Struct, frozen=True):

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from mailtop.model.ask import Answer, Asking, Command, Engine
+from mailtop.model.board import Metric, Table
 from mailtop.model.destination import Standings
 from mailtop.model.needs import Needs
 from mailtop.model.plugin import plugins
@@ -18,11 +19,11 @@ from mailtop.model.sample import Event, Fact, Sample
 from mailtop.model.topology import Role, Target
 from mailtop.parse.postqueue import Listing
 
-__all__ = ["Cost", "Found", "Needs", "Poll", "Probe", "probes"]
+__all__ = ["Board", "Cost", "Found", "Metric", "Needs", "Poll", "Probe", "Table", "probes"]
 
 NOTHING = Needs()
 
-Found = Sample | Fact | Event | Listing | Standings
+Found = Sample | Fact | Event | Listing | Standings | Table
 """What a probe can find. Samples and facts carry no time: the engine stamps them."""
 
 Cost = Callable[[tuple[Found, ...], float], float]
@@ -35,11 +36,24 @@ def _little(found: tuple[Found, ...], took: float) -> float:  # noqa: ARG001
 
 
 @dataclass(frozen=True)
+class Board:
+    """Where what a probe finds is shown, and how it is judged. `screen`: by name; `title`: one or two words.
+
+    Samples without a metric are kept as series, and not shown. `order`: among the blocks of a target.
+    """
+
+    screen: str
+    title: str
+    metrics: tuple[Metric, ...] = ()
+    order: int = 50
+
+
+@dataclass(frozen=True)
 class Probe:
     """One thing asked. `role`: of the targets it is for, None = the host itself. `every`: seconds between runs.
 
     `run(target)` returns a fresh conversation; whatever it raises from `MailtopError` makes its cells unknown or
-    denied, never zero.
+    denied, never zero. `board`: where it is shown, None: nowhere by itself.
     """
 
     name: str
@@ -48,6 +62,7 @@ class Probe:
     every: float = 10.0
     needs: Needs = NOTHING
     cost: Cost = _little
+    board: Board | None = None
 
 
 class Poll(Probe):
@@ -62,12 +77,13 @@ class Poll(Probe):
         every: float = 10.0,
         needs: Needs = NOTHING,
         cost: Cost = _little,
+        board: Board | None = None,
     ) -> None:
         def run(target: Target) -> Asking[Iterable[Found]]:  # noqa: ARG001 — the same question to all of its role
             answer = yield ask
             return tuple(read(answer))
 
-        super().__init__(name, role, run, every, needs, cost)
+        super().__init__(name, role, run, every, needs, cost, board)
 
 
 @cache

@@ -13,7 +13,7 @@ from mailtop.model.errors import ParseError
 from mailtop.model.sample import Labels, Sample
 from mailtop.model.text import Foreign, shown
 from mailtop.model.topology import Target
-from mailtop.probe import Found, Needs, Probe
+from mailtop.probe import Board, Found, Metric, Needs, Probe
 
 _NO_DISK = frozenset({b"tmpfs", b"devtmpfs", b"shm", b"udev", b"none", b"proc", b"sysfs", b"cgroup", b"squashfs"})
 _NOT_OURS = (b"/proc", b"/sys", b"/dev", b"/run", b"/snap", b"/var/lib/docker/overlay2", b"/var/lib/docker/containers")
@@ -55,4 +55,14 @@ def _one_a_device(rows: Iterable[list[bytes]]) -> list[list[bytes]]:
     return list(found.values())
 
 
-PROBE = Probe("host_disk", None, run, every=60.0, needs=Needs(binary=("df",)))
+BOARD = Board(
+    "hosts",
+    "filesystems",
+    (
+        Metric("filesystem_used_bytes_ratio", "used", "%", 0.80, 0.90, means="space in use, of what is not reserved"),
+        Metric("filesystem_used_inodes_ratio", "inodes", "%", 0.80, 0.90, means="inodes in use"),
+    ),
+    order=20,
+)
+
+PROBE = Probe("host_disk", None, run, every=60.0, needs=Needs(binary=("df",)), board=BOARD)

@@ -8,7 +8,7 @@ from mailtop.model.ask import Answer, Command
 from mailtop.model.errors import ParseError
 from mailtop.model.sample import Sample
 from mailtop.model.text import Foreign, shown
-from mailtop.probe import Needs, Poll
+from mailtop.probe import Board, Metric, Needs, Poll
 
 
 def read(answer: Answer) -> Iterator[Sample]:
@@ -23,6 +23,22 @@ def read(answer: Answer) -> Iterator[Sample]:
     yield Sample("host_uptime_seconds", up)
 
 
+BOARD = Board(
+    "hosts",
+    "host",
+    (
+        Metric("host_load", "load", means="processes that run or wait for a disk, over so many minutes"),
+        Metric("host_uptime_seconds", "up", "s", means="since the boot"),
+    ),
+    order=10,
+)
+
 PROBE = Poll(
-    "host_load", None, Command(("cat", "/proc/loadavg", "/proc/uptime")), read, every=10.0, needs=Needs(binary=("cat",))
+    "host_load",
+    None,
+    Command(("cat", "/proc/loadavg", "/proc/uptime")),
+    read,
+    every=10.0,
+    needs=Needs(binary=("cat",)),
+    board=BOARD,
 )

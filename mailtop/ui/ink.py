@@ -28,7 +28,7 @@ def width(line: Iterable[Span]) -> int:
     >>> width((("日本", "text"), ("!", "crit")))
     5
     """
-    return sum(cell_len(words) for words, _ in line)
+    return sum([len(words) if words.isascii() else cell_len(words) for words, _ in line])
 
 
 def plain(line: Iterable[Span]) -> str:

@@ -48,8 +48,10 @@ def _figures(host: HostState, scene: Scene, cells: int) -> Line:
     pieces: list[Span] = [*_own(host, scene), *_clock(host, scene), *_named(bad, scene)]
     for cell in host.cells:
         pieces += [("  ", "text"), *_cell(cell)]
-    if width(pieces) + width(_named(well, scene)) < cells:
-        pieces += _named(well, scene)
+    room = cells - width(pieces)
+    by_name = _named(well, scene) if sum(len(target.name) - len(host.name) for target in well) < room else ()
+    if by_name and width(by_name) < room:
+        pieces += by_name
     elif well:
         pieces += [
             ("  ", "text"),

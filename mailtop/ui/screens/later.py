@@ -53,9 +53,4 @@ def _later(key: str, name: str, words: str) -> Screen:
 
 
 FLOW = _later("3", "flow", "mail per second in and out, the delay stages, top senders and destinations")
-FILTER = _later("4", "filter", "the verdict mix, scan times, children busy, clamd and spamd")
-SESSIONS = _later("5", "sessions", "who is connected, logins ok and failed, limits")
-ARCHIVE = _later("6", "archive", "the archive's backlog at each step, and the indexing lag")
-REPLICATION = _later("7", "replication", "who is primary, replicas, VIP, failover readiness")
-HOSTS = _later("8", "hosts", "CPU, memory, every filesystem with days to full, containers, certificates")
 ALERTS = _later("0", "alerts", "firing, pending, recent; acknowledge and silence")

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Sequence
 from functools import cache
 
 from mailtop.model.errors import MailtopError
 from mailtop.model.plugin import plugins
 from mailtop.model.snapshot import Alert, Cause, Health, HopState, Page, PageAsk
-from mailtop.ui.filtering import matches
-from mailtop.ui.ink import BLANK, Line, beside, fit, plain, text, under
+from mailtop.ui.choosing import Chosen
+from mailtop.ui.ink import BLANK, Line, beside, plain, text
 from mailtop.ui.keys import LIST, Bound
 from mailtop.ui.loglines import log_filter
 from mailtop.ui.meaning import cause_words
-from mailtop.ui.messages import AskLine, Copy, GoTo, OpenSheet, Say, WriteOut
+from mailtop.ui.messages import AskLine, GoTo, Say, WriteOut
 from mailtop.ui.prompt import Prompt
-from mailtop.ui.sheets.words import Words
 from mailtop.ui.view import Panel, Post, Row, Scene, Screen, Size
 
 KEYS = (
@@ -32,21 +31,15 @@ KEYS = (
 _LEADING = PageAsk("causes", limit=12)
 
 
-class Overview:
+class Overview(Chosen):
     """The panels, a cursor that belongs to the operator, and a filter."""
 
     name = "overview"
 
     def __init__(self, post: Post) -> None:
-        self._post = post
+        super().__init__(post)
         self._pages: dict[str, Page] = {}
-        self._cursor: tuple[str, Hashable] | None = None
-        self._at = 0
         self._zoomed = ""
-        self._where = ""
-        self._top = 0
-        self._rows: list[tuple[str, Row]] = []
-        self._height = 20
 
     def draw(self, scene: Scene, size: Size) -> list[Line]:
         """All panels, the longer ones cut where room is short."""
@@ -93,30 +86,6 @@ class Overview:
         """The log of the row's host or service."""
         return log_filter(self._item())
 
-    def down(self) -> None:
-        """Next row."""
-        self._go(self._at + 1 if self._cursor else 0)
-
-    def up(self) -> None:
-        """Row before."""
-        self._go(self._at - 1 if self._cursor else len(self._rows) - 1)
-
-    def page_down(self) -> None:
-        """Half a screen on."""
-        self._go(self._at + self._height // 2)
-
-    def page_up(self) -> None:
-        """Half a screen back."""
-        self._go(self._at - self._height // 2)
-
-    def first(self) -> None:
-        """First row."""
-        self._go(0)
-
-    def last(self) -> None:
-        """Last row."""
-        self._go(len(self._rows) - 1)
-
     def panel(self) -> None:
         """The first row of the next panel."""
         here = self._cursor[0] if self._cursor else ""
@@ -140,28 +109,12 @@ class Overview:
             case _:
                 self.describe()
 
-    def describe(self) -> None:
-        """The row in full."""
-        row = self._row()
-        if row is not None:
-            self._post(OpenSheet(Words.of_item(row.item, plain(row.line).strip())))
-
     def zoom(self) -> None:
         """This panel alone; without a cursor, the first one that has rows to choose."""
         if not self._cursor and self._rows:
             self._go(0)
         if self._cursor:
             self._zoomed = "" if self._zoomed else self._cursor[0]
-
-    def ask_filter(self) -> None:
-        """Type a filter."""
-        self._post(AskLine(Prompt("/", self._filter, start=self._where)))
-
-    def copy(self) -> None:
-        """The row's text."""
-        row = self._row()
-        if row is not None:
-            self._post(Copy(plain(row.line).strip(), "the row"))
 
     def output(self) -> None:
         """The screen's text, to a file."""
@@ -171,44 +124,6 @@ class Overview:
                 Prompt("write to ", lambda path: self._post(WriteOut(path, lines=lines)), start="mailtop-overview.txt")
             )
         )
-
-    def _filter(self, where: str) -> None:
-        self._where = where.strip()
-
-    def _filtered(self, rows: list[Row]) -> list[Row]:
-        if not self._where:
-            return rows
-        return [row for row in rows if row.key is None or matches(self._where, plain(row.line))]
-
-    def _row(self) -> Row | None:
-        return self._rows[self._at][1] if self._cursor and self._at < len(self._rows) else None
-
-    def _item(self) -> object:
-        row = self._row()
-        return row.item if row else None
-
-    def _go(self, index: int) -> None:
-        if self._rows:
-            self._at = max(0, min(index, len(self._rows) - 1))
-            name, row = self._rows[self._at]
-            self._cursor = (name, row.key)
-
-    def _settle(self) -> None:
-        """The cursor's row may have moved; if it is gone, the row now in its place is next."""
-        if self._cursor is None:
-            return
-        places = {(name, row.key): index for index, (name, row) in enumerate(self._rows)}
-        if self._cursor in places:
-            self._at = places[self._cursor]
-        elif self._rows:
-            self._go(self._at)
-        else:
-            self._cursor = None
-
-    def _drawn(self, name: str, row: Row, cells: int) -> Line:
-        if row.key is None or self._cursor != (name, row.key):
-            return row.line
-        return under(fit((("▸", "accent"), *_behind_the_cursor(row.line)), cells), "cursor")
 
     def _stacked(self, blocks: list[tuple[Panel, list[Row]]], size: Size) -> list[Line]:
         lines: list[Line] = []
@@ -222,12 +137,7 @@ class Overview:
 
     def _scrolled(self, rows: list[Row], size: Size) -> list[Line]:
         heads = [row for row in rows if row.key is None]
-        items = [row for row in rows if row.key is not None]
-        room = max(1, size.rows - len(heads) - 1)
-        self._top = max(0, min(self._top, self._at, len(items) - room) if self._at < self._top else self._top)
-        self._top = max(self._top, self._at - room + 1)
-        shown = [self._drawn(self._zoomed, row, size.cells) for row in items[self._top : self._top + room]]
-        return [*(row.line for row in heads), *shown]
+        return [*(row.line for row in heads), *self._window(self._rows, size.rows - len(heads) - 1, size.cells)]
 
 
 def _shared_out(blocks: list[tuple[Panel, list[Row]]], size: Size) -> list[tuple[Panel, list[Row]]]:
@@ -250,11 +160,6 @@ def _cut(rows: list[Row], room: int, cells: int) -> list[Row]:
     last = rows[room - 1]
     more = text(f"  +{len(rows) - room} more ", "dim")
     return [*rows[: room - 1], last._replace(line=beside(last.line, more, cells))]
-
-
-def _behind_the_cursor(line: Line) -> Line:
-    words, role = line[0] if line else (" ", "text")
-    return ((words[1:], role), *line[1:]) if words[1:] else line[1:]
 
 
 @cache
