@@ -13,8 +13,10 @@ from typing import Any
 import pytest
 
 from mailtop.model.ask import Answer, Command, Engine
+from mailtop.model.board import Table
 from mailtop.model.errors import MailtopError
 from mailtop.model.sample import Fact, Sample
+from mailtop.model.text import shown
 from mailtop.model.topology import Target
 from mailtop.parse.postqueue import Listing
 from mailtop.probe import Found, Probe, probes
@@ -33,6 +35,9 @@ def reading(found: Found) -> str:
     if isinstance(found, Listing):
         counts = ", ".join(f"{queue} {count}" for queue, count in found.counts.items() if count)
         return f"listing: {counts or 'empty'}, {found.bytes} bytes, {found.unreadable} unreadable"
+    if isinstance(found, Table):
+        first = " | ".join(shown(cell) for cell in found.lines[0].cells) if found.lines else "empty"
+        return f"table {found.title}: {max(found.total, len(found.lines))} lines: {first}"
     return f"{found.name} = {found.value}" if isinstance(found, Fact) else str(found)
 
 
