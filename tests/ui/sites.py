@@ -6,6 +6,7 @@ import time
 
 from msgspec.structs import replace
 
+from mailtop.model.board import Block, Figure, Line, Table
 from mailtop.model.mail import Key, Queue, QueueEntry, QueueId
 from mailtop.model.operation import Danger, Fate, Item, Outcome, Preview, Receipt, Step
 from mailtop.model.snapshot import (
@@ -368,6 +369,30 @@ def receipt(open_: bool = True, **changes: object) -> Receipt:
         open=open_,
     )
     return replace(one, **changes)
+
+
+def blocks() -> tuple[Block, ...]:
+    """A filter with a queue before it, signatures that are old, a probe that is denied, and a table."""
+    rows = (
+        Line((Foreign(b"INFECTED"), Foreign(b"Eicar-Test-Signature"), Foreign(b"3")), Health.WARN),
+        Line((Foreign(b"CLEAN"), Foreign("日本 \x1b[31m".encode()), Foreign(b"1 204"))),
+    )
+    return (
+        Block("mail1/amavis", "amavis", "children", WARN, NOW - 2, figures=(
+            Figure("amavis_busy_ratio", "busy", "", "%", ok(87.5, WARN)),
+            Figure("amavis_oldest_busy_seconds", "oldest busy", "", "s", ok(41.0)),
+            Figure("amavis_scans_total", "scans", "", "/s", ok(0.25)),
+        ), tables=(Table("verdicts", ("verdict", "what", ">mails"), rows, total=9),)),
+        Block("mail1/clamav", "clamd", "clamd", OK, NOW - 2, words=(("version", "1.4.2"),), figures=(
+            Figure("clamd_queue", "queue", "", "", ok(0.0)),
+            Figure("clamd_memory_bytes", "memory", "", "B", ok(1.3e9)),
+            Figure("clamd_scans_total", "scans", "", "/s", none("from the next reading on")),
+        )),
+        Block("mail1/clamav", "clamav_signatures", "signatures", UNKNOWN, NOW - 400, stale=True, note="late", figures=(
+            Figure("clamav_signature_age_seconds", "age", "daily", "s", ok(200_000.0, WARN, stale=True)),
+        )),
+        Block("mail2/spamassassin", "spamd", "spamd", DENIED, note="mail2: docker exec: not authorized"),
+    )  # fmt: skip
 
 
 def log_lines() -> tuple[tuple[str, bytes, float], ...]:

@@ -84,7 +84,7 @@ class StillConsole:
         found = tuple(rows[ask.offset : ask.offset + ask.limit])
         version = self.snapshot.versions.get(ask.kind, 0) if self.snapshot else 0
         page = Page(ask, version, len(rows), self.snapshot.at if self.snapshot else 0.0, unknown=self.unknown)
-        return replace(page, **{{"shape": "shapes"}.get(ask.kind, ask.kind): found})
+        return replace(page, **{{"shape": "shapes", "board": "blocks"}.get(ask.kind, ask.kind): found})
 
     async def series(self, keys: tuple[str, ...], seconds: float) -> tuple[Series, ...]:
         return ()
