@@ -9,8 +9,8 @@ from mailtop.engine.watch import Watch
 from mailtop.metrics.store import Store, key_of
 from mailtop.model.board import Block
 from mailtop.model.sample import Kind, Sample
-from mailtop.model.snapshot import Alert, Health, Page, PageAsk
-from mailtop.probe import Board, probes
+from mailtop.model.snapshot import Alert, Health, Page, PageAsk, ProbeState
+from mailtop.probe import Board, listeners, probes
 
 
 class Boards:
@@ -21,6 +21,9 @@ class Boards:
         self._store = store
         self._blocks: dict[tuple[str, str], Block] = {}
         self._boards = {probe.name: probe.board for probe in probes() if probe.board is not None}
+        self._boards |= {listener.name: listener.board for listener in listeners()}
+        self.heard: dict[tuple[str, str], ProbeState] = {}
+        """Of what logs tell, by target and listener: how it is."""
 
     def take(self, target: str, probe: str, found: Sequence[object], at: float) -> None:
         """Receive what a probe found, after its samples were entered into the store."""
@@ -53,8 +56,9 @@ class Boards:
         """Every block, as it is now; of a probe that has never told anything, an empty one that says why."""
         for host, watch in watches.items():
             lost = "" if watch.link.up else watch.link.state.note or "not connected"
-            asked = [(name, probe) for name, probe in watch.collectors if probe in self._boards]
-            for name, probe in sorted(asked, key=lambda one: (one[0] != host, one[0], self._boards[one[1]].order)):
-                state = watch.collectors[name, probe].state
+            states = {key: one.state for key, one in watch.collectors.items() if key[1] in self._boards}
+            states |= {key: state for key, state in self.heard.items() if key[0] in watch.targets}
+            for name, probe in sorted(states, key=lambda one: (one[0] != host, one[0], self._boards[one[1]].order)):
+                state = states[name, probe]
                 empty = Block(name, probe, self._boards[probe].title, Health.UNKNOWN)
                 yield as_of(self._blocks.get((name, probe), empty), state, now, lost)

@@ -21,16 +21,29 @@ from mailtop.parse.log_times import zone_of_lines
 LATELY = 900
 """Seconds of a log that are read back where no book is made of it: so much leads up to what somebody looks into."""
 
+Heard = Callable[[Target, bytes, float, bytes], None]
+"""Takes whole lines of a target's log, the last one's time, and the times of all as doubles, empty where not known."""
+
 
 class Logs:
     """Belongs to the engine's loop. `driven`: a recording is played, which holds only the logs that were followed.
 
-    `ahead`: how many seconds a host's clock is ahead of ours, 0.0 where nobody knows that it is.
+    `ahead`: how many seconds a host's clock is ahead of ours, 0.0 where nobody knows that it is. `heard` is given all
+    lines that are kept.
     """
 
-    def __init__(self, clock: Clock, history: int, ahead: Callable[[str], float], *, driven: bool) -> None:
+    def __init__(
+        self,
+        clock: Clock,
+        history: int,
+        ahead: Callable[[str], float],
+        heard: Heard = lambda target, lines, last, times: None,  # noqa: ARG005
+        *,
+        driven: bool,
+    ) -> None:
         self._ring = LogRing()
         self._ahead = ahead
+        self._heard = heard
         self._clock = clock
         self._lately = min(LATELY, history)
         self._driven = driven
@@ -56,6 +69,7 @@ class Logs:
             zone = zone_of_lines(chunk.lines, chunk.stamp)
         last = chunk.stamp - ahead if chunk.stamp else self._clock.now()
         self._ring.add(target.name, chunk.lines, last, times, ahead, zone)
+        self._heard(target, chunk.lines, last, times)
 
     async def page(self, ask: PageAsk) -> Page:
         """One window of all lines. Raises UsageError for a filter that means nothing."""

@@ -19,6 +19,7 @@ from mailtop.engine.boards import Boards
 from mailtop.engine.budget import affordable
 from mailtop.engine.clock import Clock
 from mailtop.engine.follow import GATHER, Follower
+from mailtop.engine.hearing import Hearing
 from mailtop.engine.link import Link
 from mailtop.engine.log_source import log_source
 from mailtop.engine.logs import Logs
@@ -82,7 +83,8 @@ class Watching:
         self.watches: dict[str, Watch] = {}
         self.store = Store()
         self.boards = Boards(self.store)
-        self.logs = Logs(clock, settings.history, self._ahead, driven=driven)
+        self._hearing = Hearing(self.boards)
+        self.logs = Logs(clock, settings.history, self._ahead, self._hearing.take, driven=driven)
         self._settings = settings
         self._sources = sources
         self._clock = clock
@@ -267,6 +269,7 @@ class Watching:
                     logs |= {name: state} if state is not None else {}
                     continue
                 logs[name] = self._followed(follower.state, mta, watch, now)
+        self._hearing.follow_on(logs, now)
         return logs
 
     def _followed(self, state: LogState, mta: Mta, watch: Watch, now: float) -> LogState:

@@ -6,9 +6,10 @@ file and its cases in `tests/probe/cases`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
+from typing import Protocol
 
 from mailtop.model.ask import Answer, Asking, Command, Engine
 from mailtop.model.board import Metric, Table
@@ -19,7 +20,20 @@ from mailtop.model.sample import Event, Fact, Sample
 from mailtop.model.topology import Role, Target
 from mailtop.parse.postqueue import Listing
 
-__all__ = ["Board", "Cost", "Found", "Metric", "Needs", "Poll", "Probe", "Table", "probes"]
+__all__ = [
+    "Board",
+    "Cost",
+    "Found",
+    "Listener",
+    "Listening",
+    "Metric",
+    "Needs",
+    "Poll",
+    "Probe",
+    "Table",
+    "listeners",
+    "probes",
+]
 
 NOTHING = Needs()
 
@@ -65,6 +79,26 @@ class Probe:
     board: Board | None = None
 
 
+class Listening(Protocol):
+    """What one log has told so far."""
+
+    def read(self, lines: Sequence[bytes], times: Sequence[float]) -> None:
+        """Take whole lines in the order of the log, each with its time, seconds since the epoch by our clock."""
+
+    def found(self, now: float) -> Iterable[Found]:
+        """Return what is to be shown now."""
+
+
+@dataclass(frozen=True)
+class Listener:
+    """What is gathered from the log of each target of a role. `begin` returns a fresh one for a log from its start."""
+
+    name: str
+    role: Role
+    begin: Callable[[], Listening]
+    board: Board
+
+
 class Poll(Probe):
     """The common probe: one constant ask, and a pure reader of its answer."""
 
@@ -90,3 +124,9 @@ class Poll(Probe):
 def probes() -> tuple[Probe, ...]:
     """All probes there are."""
     return plugins(__name__, Probe)
+
+
+@cache
+def listeners() -> tuple[Listener, ...]:
+    """All that is gathered from logs which no book is made of."""
+    return plugins(__name__, Listener)
