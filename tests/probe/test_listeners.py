@@ -12,8 +12,8 @@ from mailtop.probe import Listener, Table, listeners
 LISTENERS = {listener.name: listener for listener in listeners()}
 AMAVIS = (
     (
-        b"<5>(00026-01) Passed CLEAN {RelayedInternal}, ORIGINATING LOCAL [172.28.0.1]:40864 <alice@example.test> -> "
-        b"<bob@example.test>, Queue-ID: 4jYj9k1D53zFdGl, Message-ID: <043a@client.test>, mail_id: HitlZIyIqKuT, Hits: -1, s"
+        b"<5>(00026-01) Passed CLEAN {RelayedInternal}, ORIGINATING LOCAL [172.28.0.1]:40864 <alice@example.test> "
+        b"-> <bob@example.test>, Queue-ID: 4jYj9k1D53zFdGl, Message-ID: <043a@c.test>, mail_id: HitlZIyIqKuT, Hits: -1, s"
         b"ize: 472, queued_as: 4jYj9k2XfHzFdHB, 181 ms"
     ),
     (
@@ -29,8 +29,8 @@ AMAVIS = (
 )
 DOVECOT_23 = (
     (
-        b"Nov 24 14:24:33 imap-login: Info: Login: user=<bob@example.test>, method=PLAIN, rip=172.28.0.1, lip=172.28.0.3"
-        b"1, mpid=2937, session=<gEUkeAZhHI+sHAAB>"
+        b"Nov 24 14:24:33 imap-login: Info: Login: user=<bob@example.test>, method=PLAIN, rip=172.28.0.1, lip=172.28.0."
+        b"31, mpid=2937, session=<gEUkeAZhHI+sHAAB>"
     ),
     (
         b"Nov 24 14:24:40 imap-login: Info: Disconnected: Connection closed (auth failed, 3 attempts in 7 secs): "
@@ -46,8 +46,8 @@ DOVECOT_23 = (
     ),
     b"Nov 24 02:57:58 auth-worker(78): Error: mysql(maildb): Connect failed to database (mail): Connection refused",
     (
-        b"Nov 24 02:58:58 master: Warning: service(imap-login): process_limit (100) reached, client connections are being "
-        b"dropped"
+        b"Nov 24 02:58:58 master: Warning: service(imap-login): process_limit (100) reached, client connections are b"
+        b"eing dropped"
     ),
 )
 DOVECOT_24 = (
