@@ -1,0 +1,186 @@
+"""What the Docker Engine says of its containers: how each runs and what it uses.
+
+Source: Docker Engine API: "List containers", "Inspect a container", "Get container stats based on resource usage". What
+memory is used is reckoned as `docker stats` does: without pages of files that were not touched lately, which cgroup v1
+and v2 name differently.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TypeVar
+
+import msgspec
+from msgspec import Struct
+
+from mailtop.model.errors import ParseError
+
+LIST = ("Id", "Names", "State")
+INSPECT = (
+    "State.Status",
+    "State.OOMKilled",
+    "State.ExitCode",
+    "State.StartedAt",
+    "State.Health.Status",
+    "RestartCount",
+    "HostConfig.Memory",
+    "HostConfig.NanoCpus",
+    "HostConfig.CpuQuota",
+    "HostConfig.CpuPeriod",
+)
+STATS = (
+    "read",
+    "cpu_stats.cpu_usage.total_usage",
+    "memory_stats.usage",
+    "memory_stats.stats.total_inactive_file",
+    "memory_stats.stats.inactive_file",
+)
+
+_NEVER = "0001-01-01"  # how Go writes no time
+_PERIOD = 100_000  # microseconds: the kernel's, where none is set
+_Shape = TypeVar("_Shape")
+
+
+class Run(Struct, frozen=True):
+    """`state`: Docker's word. `health`: `healthy`, `unhealthy`, `starting`, empty where nothing checks it.
+
+    `started`: RFC 3339, empty: never. `memory_limit`: bytes, 0: none. `cores_limit`: 0.0: none.
+    """
+
+    state: str
+    health: str
+    exit: int
+    oom_killed: bool
+    restarts: int
+    started: str
+    memory_limit: int
+    cores_limit: float
+
+
+class Usage(Struct, frozen=True):
+    """`at`: when it was read, RFC 3339. `cpu`: seconds of CPU since the start; `memory`: bytes. None: not told."""
+
+    at: str
+    cpu: float | None
+    memory: int | None
+
+
+class _Listed(Struct, rename="pascal"):
+    id: str
+    names: list[str] = []
+    state: str = ""
+
+
+class _Health(Struct, rename="pascal"):
+    status: str = ""
+
+
+class _State(Struct, rename="pascal"):
+    status: str
+    started_at: str = ""
+    exit_code: int = 0
+    oom_killed: bool = msgspec.field(default=False, name="OOMKilled")
+    health: _Health | None = None
+
+
+class _Limits(Struct, rename="pascal"):
+    memory: int = 0
+    nano_cpus: int = 0
+    cpu_quota: int = 0
+    cpu_period: int = 0
+
+
+class _Inspected(Struct, rename="pascal"):
+    state: _State
+    restart_count: int = 0
+    host_config: _Limits = msgspec.field(default_factory=_Limits)
+
+
+class _CpuUsage(Struct):
+    total_usage: int | None = None
+
+
+class _Cpu(Struct):
+    cpu_usage: _CpuUsage = msgspec.field(default_factory=_CpuUsage)
+
+
+class _Pages(Struct):
+    total_inactive_file: int | None = None
+    inactive_file: int = 0
+
+
+class _Memory(Struct):
+    usage: int | None = None
+    stats: _Pages = msgspec.field(default_factory=_Pages)
+
+
+class _Stats(Struct):
+    read: str = ""
+    cpu_stats: _Cpu = msgspec.field(default_factory=_Cpu)
+    memory_stats: _Memory = msgspec.field(default_factory=_Memory)
+
+
+_listed = msgspec.json.Decoder(list[_Listed])
+_inspected, _stats = msgspec.json.Decoder(_Inspected), msgspec.json.Decoder(_Stats)
+
+
+def listed(octets: bytes) -> list[tuple[str, str, str]]:
+    """Read `GET /containers/json`: name, id and state, by name; raises ParseError."""
+    found = _decoded(_listed, octets, "list")
+    return sorted(
+        (min((name.lstrip("/") for name in one.names), key=len, default=""), one.id, one.state) for one in found
+    )
+
+
+def run(octets: bytes) -> Run:
+    """Read `GET /containers/ID/json`; raises ParseError."""
+    read = _decoded(_inspected, octets, "run")
+    state, limits = read.state, read.host_config
+    health = state.health.status if state.health is not None else ""
+    cores = limits.nano_cpus / 1e9
+    if not cores and limits.cpu_quota > 0:
+        cores = limits.cpu_quota / (limits.cpu_period or _PERIOD)
+    return Run(
+        state.status,
+        "" if health == "none" else health,
+        state.exit_code,
+        state.oom_killed,
+        read.restart_count,
+        "" if state.started_at.startswith(_NEVER) else state.started_at,
+        limits.memory,
+        cores,
+    )
+
+
+def usage(octets: bytes) -> Usage:
+    """Read `GET /containers/ID/stats`; raises ParseError. Of one that just ended the Engine sends zeros: no usage."""
+    read = _decoded(_stats, octets, "usage")
+    if read.read.startswith(_NEVER):
+        return Usage("", None, None)
+    total, memory = read.cpu_stats.cpu_usage.total_usage, read.memory_stats
+    used = memory.usage
+    if used is not None:
+        pages = memory.stats
+        idle = pages.inactive_file if pages.total_inactive_file is None else pages.total_inactive_file
+        used -= idle if idle < used else 0
+    return Usage(read.read, None if total is None else total / 1e9, used)
+
+
+def seconds_between(started: str, at: str) -> float | None:
+    """Return the seconds between two of the Engine's times, each as it writes them; None where one is empty.
+
+    >>> seconds_between("2026-11-24T02:35:11.512567763Z", "2026-11-24T02:50:31.02220405Z")
+    920.0
+    """
+    try:
+        first, last = (datetime.fromisoformat(time[:19]) for time in (started, at))
+    except ValueError:
+        return None
+    return (last - first).total_seconds()
+
+
+def _decoded(decoder: msgspec.json.Decoder[_Shape], octets: bytes, what: str) -> _Shape:
+    try:
+        return decoder.decode(octets)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise ParseError("docker", f"{what}: not what the Engine sends: {error}") from error
