@@ -88,7 +88,7 @@ LISTENER = Listener(
     Verdicts,
     Board(
         "filter",
-        "verdicts of 10 min",
+        "verdicts, 10 min",
         (
             Metric("amavis_mails", "mails", means="messages with a verdict in the last 10 min"),
             Metric("amavis_verdicts", "", means="messages by verdict in the last 10 min"),

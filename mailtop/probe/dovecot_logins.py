@@ -104,7 +104,7 @@ LISTENER = Listener(
     Logins,
     Board(
         "sessions",
-        "log of 5 min",
+        "logins and deliveries, 5 min",
         (
             Metric("dovecot_logins", "logins", means="logins in the last 5 min, by result"),
             Metric("dovecot_failed_logins", "failed", warn=FROM_ALL, means="failed attempts in 5 min, from all"),

@@ -63,7 +63,7 @@ LISTENER = Listener(
     Results,
     Board(
         "filter",
-        "log of 10 min",
+        "results, 10 min",
         (
             Metric("spamd_results", "", means="results in the last 10 min, learning and spamc among them"),
             Metric("spamd_scan_seconds", "scan", "s", 10.0, 30.0, means="scan time, 95 of 100 of the last 10 min"),

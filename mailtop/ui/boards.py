@@ -158,7 +158,9 @@ def _said(figure: Figure) -> str:
 
 
 def _words(block: Block) -> list[Line]:
-    return [((f"{name} ", "dim"), (value, "dim" if block.stale else "text")) for name, value in block.words]
+    """Facts; of `dovecot_version` the service is said already."""
+    named = [(name.partition("_")[2].replace("_", " ") or name, value) for name, value in block.words]
+    return [((f"{name} ", "dim"), (value, "dim" if block.stale else "text")) for name, value in named]
 
 
 def _figure(figure: Figure) -> Line:
@@ -209,12 +211,13 @@ def _table(block: Block, table: Table, cells: int) -> list[Row]:
     right = [title.startswith(">") for title in table.columns]
     texts = [[shown(cell, 200) for cell in line.cells] for line in table.lines]
     sizes = [
-        max(width(text(title)), *(width(text(row[index])) for row in texts)) if texts else len(title)
-        for index, title in enumerate(titles)
+        max([width(text(title)), *(width(text(row[index])) for row in texts)]) for index, title in enumerate(titles)
     ]
     _narrow(sizes, cells - 5 - 2 * len(sizes))
     more = f"  {table.total - len(table.lines)} more" if table.total > len(table.lines) else ""
     head = _columns(titles, sizes, right, "head")
+    if not texts:
+        return [Row(((f"   {table.title or 'rows'} ", "dim"), ("none", "dim" if block.stale else "text")))]
     rows = [Row(((f"   {table.title}", "title"), (more, "dim")))] if table.title else []
     rows.append(Row((("     ", "text"), *head)))
     for line, row in zip(table.lines, texts, strict=True):

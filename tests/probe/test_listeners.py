@@ -13,8 +13,8 @@ LISTENERS = {listener.name: listener for listener in listeners()}
 AMAVIS = (
     (
         b"<5>(00026-01) Passed CLEAN {RelayedInternal}, ORIGINATING LOCAL [172.28.0.1]:40864 <alice@example.test> "
-        b"-> <bob@example.test>, Queue-ID: 4jYj9k1D53zFdGl, Message-ID: <043a@c.test>, mail_id: HitlZIyIqKuT, Hits: -1, s"
-        b"ize: 472, queued_as: 4jYj9k2XfHzFdHB, 181 ms"
+        b"-> <bob@example.test>, Queue-ID: 4jYj9k1D53zFdGl, Message-ID: <043a@c.test>, mail_id: HitlZIyIqKuT, Hits: -"
+        b"1, size: 472, queued_as: 4jYj9k2XfHzFdHB, 181 ms"
     ),
     (
         b"<5>(00027-02) Blocked INFECTED (Eicar-Test-Signature.UNOFFICIAL) {DiscardedInbound,Quarantined}, "
