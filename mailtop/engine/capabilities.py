@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from mailtop.action import ACTIONS, DESTINATION_ACTS
 from mailtop.engine.link import Link, drive
-from mailtop.model.ask import Asking, Command, Engine
+from mailtop.model.ask import Asking, Command, Engine, Tls
 from mailtop.model.errors import CommandFailed, Denied, Missing, NotRecorded
 from mailtop.model.needs import Needs
 from mailtop.model.text import Foreign, shown
@@ -93,9 +93,9 @@ class Capabilities(Struct, frozen=True):
             return argv
         return ("sudo", "-n", path, *argv[1:]) if self.sudoes((path, *argv[1:])) else argv
 
-    def fitted(self, ask: Command | Engine, needs: Needs) -> Command | Engine:
+    def fitted(self, ask: Command | Engine | Tls, needs: Needs) -> Command | Engine | Tls:
         """An ask with each of its programs run by sudo where that is the way."""
-        if isinstance(ask, Engine) or self.root or not needs.sudo:
+        if not isinstance(ask, Command) or self.root or not needs.sudo:
             return ask
         pipe = tuple(self.by_sudo(argv, needs) for argv in ask.pipe)
         return replace(ask, argv=self.by_sudo(ask.argv, needs), pipe=pipe)

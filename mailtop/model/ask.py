@@ -6,7 +6,7 @@ Probes, discovery and acts are generators: `answer = yield ask`. They do no I/O;
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator
-from typing import Protocol, TypeVar
+from typing import Literal, Protocol, TypeVar
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -58,6 +58,21 @@ class Engine(Struct, frozen=True, tag=True):
     timeout: float = 10.0
 
 
+class Tls(Struct, frozen=True, tag=True):
+    """Shake hands with a port as the host sees it, and tell what certificate it serves for `name` (SNI; empty: none).
+
+    `starttls`: the protocol that is spoken before, empty where TLS comes first. `Answer.stdout` is one line of
+    protocol, cipher and who trusts the chain, then the chain in PEM, the service's own certificate first.
+    Raises Missing where nothing listens, CommandFailed where no TLS is offered, Garbled where no handshake succeeds.
+    """
+
+    host: str
+    port: int
+    name: str = ""
+    starttls: Literal["", "smtp", "imap", "sieve"] = ""
+    timeout: float = 10.0
+
+
 class Follow(Struct, frozen=True, tag=True):
     """Follow a log from a resume point (opaque to all but the client that made it; empty: from `since` on).
 
@@ -73,7 +88,7 @@ class Follow(Struct, frozen=True, tag=True):
     spare: bool = False
 
 
-Ask = Command | Put | Engine | Follow
+Ask = Command | Put | Engine | Tls | Follow
 
 
 def ask_key(ask: Ask) -> str:
@@ -81,9 +96,13 @@ def ask_key(ask: Ask) -> str:
 
     >>> ask_key(Command(("postqueue", "-j"), pipe=(("head", "-n", "9"),))), ask_key(Engine("/info", ("ID",)))
     ('postqueue -j | head -n 9', '/info')
+    >>> ask_key(Tls("172.28.0.30", 25, "mail.example.org", "smtp"))
+    'tls 172.28.0.30:25 smtp mail.example.org'
     """
     if isinstance(ask, Engine):
         return ask.path
+    if isinstance(ask, Tls):
+        return " ".join(filter(None, ("tls", f"{ask.host}:{ask.port}", ask.starttls, ask.name)))
     if isinstance(ask, Follow):
         return ask.source
     pipe = ask.pipe if isinstance(ask, Command) else ()
@@ -121,7 +140,7 @@ class Answer(Struct, frozen=True):
         raise CommandFailed(thing, Foreign(said + b" (exit %d)" % self.exit))
 
 
-def handed(answer: Answer, ask: Command | Put | Engine) -> Answer:
+def handed(answer: Answer, ask: Command | Put | Engine | Tls) -> Answer:
     """Give what is at hand whole to an ask's sink, where it has one; return the answer as whoever asked expects it."""
     if not isinstance(ask, Command) or ask.sink is None:
         return answer
@@ -155,7 +174,7 @@ class Source(Protocol):
     def connect(self) -> None:
         """Connect, or return at once when connected."""
 
-    def ask(self, container: str, ask: Command | Put | Engine, by: str = "") -> Answer:
+    def ask(self, container: str, ask: Command | Put | Engine | Tls, by: str = "") -> Answer:
         """Ask the host itself (`container` empty) or a container on it. `by` names the probe, for recordings."""
 
     def follow(self, container: str, follow: Follow) -> Iterator[Chunk]:
@@ -174,8 +193,8 @@ class Source(Protocol):
 
 
 Yields = TypeVar("Yields")
-Asking = Generator[Command | Engine, Answer, Yields]
+Asking = Generator[Command | Engine | Tls, Answer, Yields]
 """A conversation without I/O: it yields asks, is sent answers (or has an `AskFailed` thrown in), and returns."""
 
-Changing = Generator[Command | Engine | Put, Answer, Yields]
+Changing = Generator[Command | Engine | Tls | Put, Answer, Yields]
 """The same for an act that looks and changes in turn; only the executor drives one."""

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from mailtop.engine.clock import SystemClock
-from mailtop.model.ask import Answer, Chunk, Command, Engine, Follow, Put, handed
+from mailtop.model.ask import Answer, Chunk, Command, Engine, Follow, Put, Tls, handed
 from mailtop.model.errors import CommandFailed, LinkLost, Missing
 
 ARRIVED = 1_795_487_814
@@ -88,7 +88,9 @@ class MailHost:
             at += 1
             yield chunk
 
-    def ask(self, container: str, ask: Command | Put | Engine, by: str = "") -> Answer:
+    def ask(self, container: str, ask: Command | Put | Engine | Tls, by: str = "") -> Answer:
+        if isinstance(ask, Tls):
+            raise Missing(f"{ask.host}:{ask.port}", "connection refused")
         word = ask.path if isinstance(ask, Engine) else ask.argv[0]
         if word in self.always:
             raise self.always[word]

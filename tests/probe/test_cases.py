@@ -1,7 +1,8 @@
 """Every probe against what hosts really said: `cases/<probe>/*.json`.
 
 A case holds `ask` and `output` (`stderr`, `exit` where there are any), or `asks`, several of them in order, and either
-the `readings` that come out, or the `error` with its class. `ask` is the beginning of the question.
+the `readings` that come out, or the `error` with its class. `ask` is the beginning of the question. Where a client
+`raises` an error of the tree, `output` is its reason.
 """
 
 from __future__ import annotations
@@ -12,7 +13,8 @@ from typing import Any
 
 import pytest
 
-from mailtop.model.ask import Answer, Command, Engine
+from mailtop.model import errors
+from mailtop.model.ask import Answer, Command, Engine, Tls, ask_key
 from mailtop.model.board import Table
 from mailtop.model.errors import MailtopError
 from mailtop.model.sample import Fact, Sample
@@ -25,9 +27,9 @@ CASES = Path(__file__).parent / "cases"
 TARGET = Target("mail1", "postfix")
 
 
-def asked(ask: Command | Engine) -> str:
-    if isinstance(ask, Engine):
-        return ask.path
+def asked(ask: Command | Engine | Tls) -> str:
+    if isinstance(ask, Engine | Tls):
+        return ask_key(ask)
     return " | ".join([" ".join(ask.argv), *(argv[0] for argv in ask.pipe)])
 
 
@@ -47,6 +49,9 @@ def run(probe: Probe, case: dict[str, Any]) -> list[str]:
     try:
         for said in case.get("asks", [case]):
             assert asked(ask).startswith(said["ask"])
+            if "raises" in said:
+                ask = conversation.throw(getattr(errors, said["raises"])(said["ask"], said["output"]))
+                continue
             answer = Answer(said["output"].encode(), said.get("stderr", "").encode(), said.get("exit", 0))
             ask = conversation.send(answer)
     except StopIteration as end:
