@@ -7,7 +7,7 @@ and v2 name differently.
 
 from __future__ import annotations
 
-from datetime import datetime
+import re
 from typing import TypeVar
 
 import msgspec
@@ -15,7 +15,7 @@ from msgspec import Struct
 
 from mailtop.model.errors import ParseError
 
-LIST = ("Id", "Names", "State")
+LIST = ("Id", "Names", "State", "Status")
 INSPECT = (
     "State.Status",
     "State.OOMKilled",
@@ -37,8 +37,27 @@ STATS = (
 )
 
 _NEVER = "0001-01-01"  # how Go writes no time
+_UNDER_AN_HOUR = re.compile("Up .*(second|minute)")
 _PERIOD = 100_000  # microseconds: the kernel's, where none is set
 _Shape = TypeVar("_Shape")
+
+
+class Listed(Struct, frozen=True, order=True):
+    """One container of the list. `state`: Docker's word; `status`: its words for people."""
+
+    name: str
+    id: str
+    state: str
+    status: str
+
+    @property
+    def recent(self) -> bool:
+        """Was it started within the last hour? The list tells it in words only, and asking for more costs more.
+
+        >>> [Listed("", "", "running", text).recent for text in ("Up 59 minutes (healthy)", "Up About an hour")]
+        [True, False]
+        """
+        return self.state == "restarting" or (self.state == "running" and _UNDER_AN_HOUR.match(self.status) is not None)
 
 
 class Run(Struct, frozen=True):
@@ -58,9 +77,8 @@ class Run(Struct, frozen=True):
 
 
 class Usage(Struct, frozen=True):
-    """`at`: when it was read, RFC 3339. `cpu`: seconds of CPU since the start; `memory`: bytes. None: not told."""
+    """`cpu`: seconds of CPU since the start; `memory`: bytes. None: not told."""
 
-    at: str
     cpu: float | None
     memory: int | None
 
@@ -69,6 +87,7 @@ class _Listed(Struct, rename="pascal"):
     id: str
     names: list[str] = []
     state: str = ""
+    status: str = ""
 
 
 class _Health(Struct, rename="pascal"):
@@ -124,11 +143,12 @@ _listed = msgspec.json.Decoder(list[_Listed])
 _inspected, _stats = msgspec.json.Decoder(_Inspected), msgspec.json.Decoder(_Stats)
 
 
-def listed(octets: bytes) -> list[tuple[str, str, str]]:
-    """Read `GET /containers/json`: name, id and state, by name; raises ParseError."""
+def listed(octets: bytes) -> list[Listed]:
+    """Read `GET /containers/json`, in the order of names; raises ParseError."""
     found = _decoded(_listed, octets, "list")
     return sorted(
-        (min((name.lstrip("/") for name in one.names), key=len, default=""), one.id, one.state) for one in found
+        Listed(min((name.lstrip("/") for name in one.names), key=len, default=""), one.id, one.state, one.status)
+        for one in found
     )
 
 
@@ -156,27 +176,14 @@ def usage(octets: bytes) -> Usage:
     """Read `GET /containers/ID/stats`; raises ParseError. Of one that just ended the Engine sends zeros: no usage."""
     read = _decoded(_stats, octets, "usage")
     if read.read.startswith(_NEVER):
-        return Usage("", None, None)
+        return Usage(None, None)
     total, memory = read.cpu_stats.cpu_usage.total_usage, read.memory_stats
     used = memory.usage
     if used is not None:
         pages = memory.stats
         idle = pages.inactive_file if pages.total_inactive_file is None else pages.total_inactive_file
         used -= idle if idle < used else 0
-    return Usage(read.read, None if total is None else total / 1e9, used)
-
-
-def seconds_between(started: str, at: str) -> float | None:
-    """Return the seconds between two of the Engine's times, each as it writes them; None where one is empty.
-
-    >>> seconds_between("2026-11-24T02:35:11.512567763Z", "2026-11-24T02:50:31.02220405Z")
-    920.0
-    """
-    try:
-        first, last = (datetime.fromisoformat(time[:19]) for time in (started, at))
-    except ValueError:
-        return None
-    return (last - first).total_seconds()
+    return Usage(None if total is None else total / 1e9, used)
 
 
 def _decoded(decoder: msgspec.json.Decoder[_Shape], octets: bytes, what: str) -> _Shape:

@@ -1,0 +1,179 @@
+"""What the screen of hosts says of this machine and of its containers is what they are: at their limits, and back."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from maillab.engine import LAB, Engine
+from maillab.lab import Lab
+
+from mailtop.config import HostSettings
+from mailtop.config.shape import ProbeSettings
+from mailtop.model.board import Block, Figure
+from mailtop.model.health import Health
+from mailtop.model.snapshot import PageAsk
+from mailtop.probe import probes
+from tests.truth.watching import Watching, watching
+
+pytestmark = pytest.mark.lab
+
+OURS = ("host_cpu", "host_memory", "host_pressure", "containers", "container_usage")
+PACES = {probe.name: ProbeSettings(every=1.0, enabled=probe.name in OURS) for probe in probes()}
+HERE = {"here": HostSettings(probes=PACES)}
+PRESSURE = Path("/proc/pressure/cpu").exists()
+NAME = "box8"
+HEALTH = ("--health-cmd", "test ! -e /tmp/sick", "--health-interval", "1s", "--health-retries", "1")
+LIMITS = ("--memory", "40m", "--memory-swap", "40m", "--cpus", "0.2")
+
+
+class Box:
+    """One container that nothing knows: with limits and a health check, or made for a test of its own."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        self._image = engine.run("inspect", "--format", "{{.Config.Image}}", "postfix").strip()
+
+    def start(self, *options: str, program: tuple[str, ...] = ("sleep", "infinity")) -> None:
+        self.remove()
+        aside = ("--detach", "--init", "--name", NAME, "--label", f"{LAB}=aside", "--network", "none")
+        self.engine.run("run", *aside, *options, self._image, *program)
+
+    def shell(self, script: str) -> None:
+        self.engine.run("exec", NAME, "sh", "-c", script)
+
+    def remove(self) -> None:
+        self.engine.try_run("rm", "--force", NAME)
+
+
+@pytest.fixture
+def box(lab: Lab) -> Iterator[Box]:
+    made = Box(lab.engine)
+    yield made
+    made.remove()
+
+
+async def until(watched: Watching, probe: str, what: str, condition: Callable[[Block], object]) -> Block:
+    """The first block of a probe for which a condition holds."""
+    last = None
+    try:
+        async with asyncio.timeout(60):
+            async for _ in watched.engine.snapshots():
+                page = await watched.engine.page(PageAsk("board", where="hosts"))
+                last = next((block for block in page.blocks if block.probe == probe), None)
+                if last is not None and not last.stale and condition(last):
+                    return last
+    except TimeoutError:
+        raise AssertionError(f"not within a minute: {what}\n{last}") from None
+    raise AssertionError("the engine ended")
+
+
+def figure(block: Block, metric: str, of: str = NAME) -> Figure:
+    return next((one for one in block.figures if (one.metric, one.of) == (metric, of)), Figure(metric, ""))
+
+
+def health(metric: str, *healths: Health) -> Callable[[Block], bool]:
+    def is_so(block: Block) -> bool:
+        reading = figure(block, metric).reading
+        return reading.value is not None and reading.health in healths
+
+    return is_so
+
+
+def shows(health: Health, state: str) -> Callable[[Block], bool]:
+    return lambda block: row(block) == (health, state)
+
+
+def row(block: Block) -> tuple[Health, str]:
+    """The health of the box's row, and its state; unknown and empty where it has none."""
+    lines = [line for table in block.tables for line in table.lines if line.cells[0] == NAME.encode()]
+    return (lines[0].health, lines[0].cells[1].decode()) if lines else (Health.UNKNOWN, "")
+
+
+async def test_a_container_that_is_not_healthy_is_critical_until_it_is(box: Box, tmp_path: Path) -> None:
+    box.start(*HEALTH)
+
+    async with watching(HERE, tmp_path) as watched:
+        await until(watched, "containers", "healthy", shows(Health.OK, "running"))
+        box.shell("touch /tmp/sick")
+        sick = await until(watched, "containers", "unhealthy", health("container_unhealthy", Health.CRIT))
+        assert sick.health is Health.CRIT
+        assert row(sick) == (Health.CRIT, "running")
+        box.shell("rm /tmp/sick")
+        well = await until(watched, "containers", "healthy again", shows(Health.OK, "running"))
+        assert figure(well, "container_unhealthy").reading.value is None
+
+
+async def test_memory_and_cpu_are_judged_against_a_containers_limits(box: Box, tmp_path: Path) -> None:
+    box.start(*LIMITS)
+
+    async with watching(HERE, tmp_path) as watched:
+        calm = await until(watched, "container_usage", "calm", health("container_memory_limit_ratio", Health.OK))
+        assert row(calm)[0] is Health.OK
+        box.shell("head -c 36M /dev/urandom >/dev/shm/much")
+        full = await until(
+            watched, "container_usage", "memory full", health("container_memory_limit_ratio", Health.WARN, Health.CRIT)
+        )
+        assert 80 <= (figure(full, "container_memory_limit_ratio").reading.value or 0) <= 100
+        box.shell("rm /dev/shm/much")
+        await until(watched, "container_usage", "memory free", health("container_memory_limit_ratio", Health.OK))
+
+        box.engine.run("exec", "--detach", NAME, "timeout", "60", "sh", "-c", "while :; do :; done")
+        busy = await until(
+            watched, "container_usage", "throttled", health("container_cpu_limit_seconds_total", Health.CRIT)
+        )
+        assert 10 < (figure(busy, "container_cpu_seconds_total").reading.value or 0) < 40
+        box.shell("pkill timeout")
+        await until(watched, "container_usage", "idle", health("container_cpu_limit_seconds_total", Health.OK))
+
+
+async def test_a_container_that_is_started_again_and_again_is_critical_until_it_ends(box: Box, tmp_path: Path) -> None:
+    box.start("--restart", "always", program=("false",))
+
+    async with watching(HERE, tmp_path) as watched:
+        loop = await until(watched, "containers", "restarting", health("container_restarting", Health.CRIT))
+        assert row(loop) == (Health.CRIT, "restarting 1")
+        await until(watched, "containers", "4 restarts", health("container_recent_restarts", Health.WARN))
+        box.engine.run("update", "--restart", "no", NAME)
+        box.engine.run("stop", NAME)
+        ended = await until(watched, "containers", "ended", shows(Health.WARN, "exited 1"))
+        assert figure(ended, "container_restarting").reading.value is None
+        box.remove()
+        await until(watched, "containers", "gone", shows(Health.UNKNOWN, ""))
+
+
+async def test_a_container_that_was_killed_for_want_of_memory_says_so_until_it_runs_again(
+    box: Box, tmp_path: Path
+) -> None:
+    script = "test -e /tmp/was || { touch /tmp/was; head -c 60M /dev/urandom >/dev/shm/x; }; exec sleep infinity"
+    box.start("--memory", "20m", "--memory-swap", "20m", program=("sh", "-c", script))
+
+    async with watching(HERE, tmp_path) as watched:
+        killed = await until(watched, "containers", "killed", health("container_oom_killed", Health.CRIT))
+        assert row(killed)[0] is Health.CRIT
+        box.engine.run("start", NAME)
+        await until(watched, "containers", "back", shows(Health.OK, "running"))
+
+
+async def test_a_host_tells_its_cpus_its_memory_and_its_pressure(lab: Lab, tmp_path: Path) -> None:
+    async with watching(HERE, tmp_path) as watched:
+        cpu = await until(
+            watched,
+            "host_cpu",
+            "two readings",
+            lambda block: figure(block, "host_cpu_share_seconds_total", "busy").reading.value is not None,
+        )
+        assert 0 <= (figure(cpu, "host_cpu_share_seconds_total", "busy").reading.value or 0) <= 105
+        assert figure(cpu, "host_cpus", "").reading.value == os.cpu_count()
+
+        memory = await until(watched, "host_memory", "memory", lambda block: block.figures)
+        size = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+        assert figure(memory, "host_memory_bytes", "").reading.value == pytest.approx(size, rel=0.01)
+        assert 0 < (figure(memory, "host_memory_used_ratio", "").reading.value or 0) < 100
+
+        if PRESSURE:
+            pressure = await until(watched, "host_pressure", "pressure", lambda block: block.figures)
+            assert figure(pressure, "host_pressure_waiting_ratio", "cpu 60 s").reading.value is not None
