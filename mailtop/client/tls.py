@@ -41,6 +41,10 @@ def served(dial: Callable[[Address, float], socket.socket], ask: Tls) -> Answer:
     service is silent, speaks something else, or no handshake succeeds.
     """
     deadline, thing = Deadline(ask.timeout), f"{ask.host}:{ask.port}"
+    try:
+        ask.name.encode("idna")  # Python leaks a socket where this fails in its own hands
+    except UnicodeError as error:
+        raise Garbled(thing, "not a name that TLS can ask for") from error
     sock = dial(TcpAddress(ask.host, ask.port), ask.timeout)
     try:
         if ask.starttls:
@@ -60,8 +64,6 @@ def served(dial: Callable[[Address, float], socket.socket], ask: Tls) -> Answer:
         raise Garbled(thing, f"no handshake: {(error.reason or 'failed').lower().replace('_', ' ')}") from error
     except OSError as error:
         raise Garbled(thing, f"no handshake: {(error.strerror or str(error)).lower()}") from error
-    except ValueError as error:  # a name that cannot be asked for
-        raise Garbled(thing, "not a name that TLS can ask for") from error
     finally:
         sock.close()
     head = f"{protocol} {cipher} {_trust(chain)}\n"

@@ -67,7 +67,8 @@ def read(thing: str, octets: bytes) -> Certificate:
         begins, ends = own.not_valid_before_utc.timestamp(), own.not_valid_after_utc.timestamp()
         issuer = _called(own.issuer)
     except (ValueError, x509.DuplicateExtension, x509.UnsupportedGeneralNameType) as error:
-        raise ParseError(thing, f"not a certificate: {shown(Foreign(str(error).encode()), 100)}") from error
+        reason = str(error).partition(". See ")[0]
+        raise ParseError(thing, f"not a certificate: {shown(Foreign(reason.encode()), 100)}") from error
     protocol, cipher, trust = (word.decode("ascii", "replace") for word in head.groups())
     fingerprint = own.fingerprint(SHA256()).hex()
     return Certificate(names, begins, ends, issuer, f"{own.serial_number:x}", fingerprint, protocol, cipher, trust)
