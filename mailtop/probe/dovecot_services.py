@@ -24,7 +24,6 @@ BUSY = Metric(
     0.70,
     0.90,
     means="processes without room for a further client, of process_limit: at 100 % clients are dropped",
-    quiet=True,
 )
 DROPPED = Metric(
     "dovecot_service_drop_age_seconds",
