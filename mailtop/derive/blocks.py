@@ -65,6 +65,35 @@ def block_alerts(blocks: Iterable[Block], screens: Callable[[str], str]) -> Iter
                 yield Alert(figure.metric, target, figure.reading.health, 0.0, words, screens(one.probe))
 
 
+def glances(blocks: Sequence[Block], metrics: Iterable[Metric]) -> tuple[Figure, ...]:
+    """Return a figure for each metric that is meant for Overview: the worst of all targets', or their sum.
+
+    A sum that lacks a target's part is unknown, however high it is; what is wrong all the same is wrong.
+    """
+    found: list[Figure] = []
+    for metric in metrics:
+        parts = [
+            (one, figure)
+            for one in blocks
+            for figure in one.figures
+            if metric.glance and figure.metric == metric.name and figure.reading.value is not None
+        ]
+        if not parts:
+            continue
+        worst = min(parts, key=lambda part: (_ORDER.index(part[1].reading.health), _badness(metric, part[1])))
+        block_, figure = worst
+        reading, of = figure.reading, f"{block_.target} {figure.of}".strip()
+        if metric.adds:
+            reading, of = replace(reading, value=sum(one.reading.value or 0.0 for _, one in parts)), ""
+        found.append(replace(figure, label=metric.glance, of=of, reading=reading))
+    return tuple(found)
+
+
+def _badness(metric: Metric, figure: Figure) -> float:
+    value = figure.reading.value or 0.0
+    return value if metric.falls else -value
+
+
 def figure_words(figure: Figure) -> str:
     """Return a figure's value with its unit, in plain words: `93 %`, `1.2 GB`, `0`."""
     value, unit = figure.reading.value, figure.unit

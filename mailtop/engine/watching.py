@@ -331,6 +331,7 @@ class Watching:
             queues=tuple(one.queue for one in seen),
             alerts=alerts,
             destinations=changed,
+            glance=self.boards.glance(self.watches, now),
             versions=self.versions,
         )
 

@@ -14,8 +14,9 @@ class Metric(Struct, frozen=True):
     """One number that a probe finds, declared beside it. `name`: its sample's; `label`: two or three words.
 
     `unit`: `%` (the sample is a ratio, 0 … 1), `B`, `s`, or empty for a count; what only rises is shown a second.
-    From `warn` and `crit` on it is so (None: never); where it `falls` to be worse, at and below them. `plain`: shown
-    without labels. `means`: what it tells, a line for the documentation. `quiet`: judged, but no row of its own.
+    From `warn` and `crit` on it is so (None: never); where it `falls` to be worse, at and below them. `means`: what it
+    tells, a line for the documentation. `glance`: its label on Overview, empty where it is not there: the worst of all
+    targets, or their sum where it `adds`.
     """
 
     name: str
@@ -25,7 +26,8 @@ class Metric(Struct, frozen=True):
     crit: float | None = None
     falls: bool = False
     means: str = ""
-    quiet: bool = False
+    glance: str = ""
+    adds: bool = False
 
     def health(self, value: float) -> Health:
         """Return how a value is; what is no number is not known.

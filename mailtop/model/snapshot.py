@@ -6,7 +6,7 @@ from enum import StrEnum
 
 from msgspec import Struct
 
-from mailtop.model.board import Block
+from mailtop.model.board import Block, Figure
 from mailtop.model.destination import Standing
 from mailtop.model.health import NO_DATA as NO_DATA
 from mailtop.model.health import Health as Health
@@ -164,7 +164,8 @@ class Alert(Struct, frozen=True):
 class Snapshot(Struct, frozen=True):
     """The whole platform at one moment.
 
-    `destinations`: those that mailtop has changed, or left half-way.
+    `destinations`: those that mailtop has changed, or left half-way. `glance`: a figure each of what services measure,
+    over all targets; `of` names the target where it is the worst one's.
     `versions` maps a page kind (`causes`, `shape`, `messages`) to a number that grows when its content changed.
     `unlocked_until`: 0.0 in OBSERVE. `read_only` cannot be unlocked.
     `replay`: the speed factor, 0.0 live; `played`: how many seconds of the recording, of how many.
@@ -185,6 +186,7 @@ class Snapshot(Struct, frozen=True):
     questions: tuple[Question, ...] = ()
     receipts: tuple[Receipt, ...] = ()
     destinations: tuple[Standing, ...] = ()
+    glance: tuple[Figure, ...] = ()
     versions: dict[str, int] = {}
     interval: float = 1.0
     read_only: bool = False

@@ -90,11 +90,19 @@ LISTENER = Listener(
         "filter",
         "verdicts, 10 min",
         (
-            Metric("amavis_mails", "mails", means="messages with a verdict in the last 10 min"),
+            Metric(
+                "amavis_mails", "mails", means="messages with a verdict in the last 10 min", glance="checked", adds=True
+            ),
             Metric("amavis_verdicts", "", means="messages by verdict in the last 10 min"),
             Metric("amavis_spam_ratio", "spam", "%", means="share of spam among them; one that collapses is a fault"),
             Metric(
-                "amavis_scan_seconds", "scan", "s", 10.0, 30.0, means="time to check a message, 95 of 100 of 10 min"
+                "amavis_scan_seconds",
+                "scan",
+                "s",
+                10.0,
+                30.0,
+                means="time to check a message, 95 of 100 of 10 min",
+                glance="check takes",
             ),
             Metric("amavis_unchecked", "unchecked", warn=1.0, means="messages passed unchecked in the last 10 min"),
             Metric("amavis_scanners_failed", "no scanner", crit=1.0, means="ALL VIRUS SCANNERS FAILED in 10 min"),

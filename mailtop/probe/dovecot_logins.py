@@ -107,7 +107,14 @@ LISTENER = Listener(
         "logins and deliveries, 5 min",
         (
             Metric("dovecot_logins", "logins", means="logins in the last 5 min, by result"),
-            Metric("dovecot_failed_logins", "failed", warn=FROM_ALL, means="failed attempts in 5 min, from all"),
+            Metric(
+                "dovecot_failed_logins",
+                "failed",
+                warn=FROM_ALL,
+                means="failed attempts in 5 min, from all",
+                glance="failed logins",
+                adds=True,
+            ),
             Metric("dovecot_failed_of_one", "by one", warn=FROM_ONE, means="failed attempts in 5 min, of one address"),
             Metric("dovecot_saved", "saved", means="mails that LMTP saved in the last 5 min"),
             Metric("dovecot_limits_reached", "limit hit", crit=1.0, means="process_limit or client_limit reached"),

@@ -14,6 +14,7 @@ def aged(snapshot: Snapshot, late: float) -> Snapshot:
         hosts=tuple(map(_host, snapshot.hosts)),
         hops=tuple(_hop(hop, late) for hop in snapshot.hops),
         queues=tuple(map(_queue, snapshot.queues)),
+        glance=tuple(replace(figure, reading=_old(figure.reading)) for figure in snapshot.glance),
     )
 
 

@@ -127,7 +127,7 @@ def _rows(blocks: Sequence[Block], scene: Scene, cells: int) -> list[Row]:
             rows.append(Row(BLANK))
         rows.append(Row(_head(block, before, scene, cells), (block.target, block.probe), block))
         before = block.target
-        rows += [Row(line) for line in _flow([*_words(block), *map(_figure, block.figures)], cells)]
+        rows += [Row(line) for line in _flow([*_words(block), *map(figure_line, block.figures)], cells)]
         for table in block.tables:
             rows += _table(block, table, cells)
     return rows
@@ -163,7 +163,7 @@ def _words(block: Block) -> list[Line]:
     return [((f"{name} ", "dim"), (value, "dim" if block.stale else "text")) for name, value in named]
 
 
-def _figure(figure: Figure) -> Line:
+def figure_line(figure: Figure) -> Line:
     """`queue 3`, `▲ /var 93 %`: what is wrong has its sign; what is old is dim."""
     reading = figure.reading
     label: Span = (" ".join(filter(None, (figure.label, figure.of))) + " ", "dim")

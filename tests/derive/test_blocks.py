@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from mailtop.derive.blocks import as_of, block, block_alerts, figure_words
-from mailtop.model.board import Figure, Line, Metric, Table
+from mailtop.derive.blocks import as_of, block, block_alerts, figure_words, glances
+from mailtop.model.board import Block, Figure, Line, Metric, Table
 from mailtop.model.sample import Kind, Sample
 from mailtop.model.snapshot import Health, ProbeState, Reading
 from mailtop.model.text import Foreign
@@ -88,6 +88,27 @@ def test_an_alert_for_each_figure_of_now_that_is_wrong_and_none_for_an_old_one()
     )  # fmt: skip
     assert alert.summary == "mail1 /var: used 93 %"
     assert not list(block_alerts([as_of(made, OK, 500.0)], lambda probe: "hosts"))
+
+
+def test_at_a_glance_the_worst_of_all_targets_or_their_sum() -> None:
+    fill = Metric("disk_used_ratio", "used", "%", warn=0.8, glance="disks")
+    left = Metric("left_ratio", "left", "%", warn=0.2, falls=True, glance="left")
+    failed = Metric("failed", "failed", warn=9, glance="failed", adds=True)
+    metrics = (fill, left, failed)
+
+    def one(target: str, *values: float) -> Block:
+        names = zip(("disk_used_ratio", "left_ratio", "failed"), values, strict=True)
+        samples = [Sample(name, value) for name, value in names]
+        return block(target, "p", "", metrics, samples, lambda key: None, 1.0)
+
+    found = glances([one("a", 0.5, 0.5, 3), one("b", 0.85, 0.4, 4)], metrics)
+
+    assert [(figure.label, figure.of, figure.reading.value, figure.reading.health.value) for figure in found] == [
+        ("disks", "b", 85.0, "warn"),
+        ("left", "b", 40.0, "ok"),
+        ("failed", "", 7.0, "ok"),
+    ]
+    assert not glances([], metrics)
 
 
 @pytest.mark.parametrize(

@@ -114,6 +114,12 @@ def well() -> Snapshot:
             QueueState("mail1/postfix", _counts(0, 12, 21, 0), ok(2460), 33, NOW - 12, bytes=3_100_000),
             QueueState("mail2/postfix", _counts(0, 0, 2, 0), ok(40), 2, NOW - 40, bytes=9_000),
         ),
+        glance=(
+            Figure("dovecot_sessions", "sessions", reading=ok(224)),
+            Figure("dovecot_failed_logins", "failed logins", reading=ok(3)),
+            Figure("amavis_scan_seconds", "check takes", "mail1/amavis p95", "s", ok(0.4)),
+            Figure("mariadb_replica_lag_seconds", "replica", "mail2/maildb", "s", ok(1.0)),
+        ),
         versions={"causes": 1, "shape": 1, "messages": 1},
     )
 
@@ -176,6 +182,11 @@ def broken() -> Snapshot:
     )
     return replace(
         calm,
+        glance=(
+            *calm.glance[:2],
+            replace(calm.glance[2], reading=ok(12.0, WARN)),
+            replace(calm.glance[3], reading=none("denied", DENIED)),
+        ),
         colour="red",
         hosts=(replace(calm.hosts[0], cells=cells), down),
         targets=_targets(bad=True),
