@@ -1,0 +1,89 @@
+"""spamd: does it answer, how many of its children are busy, how old its rules are.
+
+Not asked: Bayes' counts. `sa-learn --dump magic` takes a second of CPU and makes a folder in its user's home.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from mailtop.model.ask import Answer, Command
+from mailtop.model.errors import Missing, ParseError
+from mailtop.model.sample import Fact, Sample
+from mailtop.model.text import Foreign, shown
+from mailtop.model.topology import Role
+from mailtop.parse.spamd import most_children, sockets
+from mailtop.probe import Board, Found, Metric, Needs, Poll
+
+# Looked at before the PING, which is a connection of its own. Each PING is a line of spamd's log.
+_SCRIPT = r"""echo "now $(date +%s)"
+p=$(grep -slx spamd /proc/[0-9]*/comm | head -n 1)
+[ -z "$p" ] || echo "args $(tr '\0' ' ' <"${p%/comm}/cmdline")"
+echo "children $(grep -sx 'spamd child' /proc/[0-9]*/comm | wc -l)"
+stat -c 'rules %Y' /var/lib/spamassassin/*/updates_spamassassin_org.cf 2>/dev/null
+grep -sh ':030F ' /proc/net/tcp /proc/net/tcp6
+spamc -K -l -t 3 --connect-retries=1
+echo "ping $?" """
+
+
+def read(answer: Answer) -> Iterator[Found]:
+    """Yield what is known. One that runs, and listens elsewhere than on port 783, is not known to be up or down."""
+    lines = answer.ok("spamd").splitlines()
+    told = dict(line.split(b" ", 1) for line in lines if line.split(b" ", 1)[0] in _NUMBERS and b" " in line)
+    if any(not told.get(name, b"").strip().isdigit() for name in _NUMBERS):
+        raise ParseError("spamd", f"not what was asked: {shown(Foreign(answer.stdout), 80)!r}")
+    if told[b"ping"] in (b"126", b"127"):
+        raise Missing("spamc", "not in PATH")
+    args = next((line[5:] for line in lines if line.startswith(b"args ")), None)
+    seen = sockets(lines)
+    up = told[b"ping"] == b"0" and any(line.startswith(b"SPAMD/") for line in lines)
+    if up or seen.listens or args is None:
+        yield Sample("spamd_up", up)
+    else:
+        raise ParseError("spamd", "runs, and does not listen on TCP port 783; it is asked nowhere else")
+    if args is not None:
+        most = most_children(args)
+        yield Sample("spamd_children", int(told[b"children"]))
+        yield Sample("spamd_children_max", most)
+        if seen.listens and most:
+            yield Sample("spamd_children_busy", seen.taken)
+            yield Sample("spamd_connections_waiting", seen.wait)
+            yield Sample("spamd_busy_ratio", round(seen.taken / most, 4))
+    rules = [int(line[6:]) for line in lines if line.startswith(b"rules ") and line[6:].isdigit()]
+    if rules:
+        yield Sample("spamassassin_rules_age_seconds", max(0, int(told[b"now"]) - max(rules)))
+    else:
+        yield Fact("rules", "none from sa-update")
+
+
+_NUMBERS = (b"now", b"children", b"ping")
+
+BOARD = Board(
+    "filter",
+    "spamd",
+    (
+        Metric("spamd_up", "answers", crit=0.0, falls=True, means="1: spamd answers PING within 3 s"),
+        Metric("spamd_busy_ratio", "busy", "%", 0.8, 1.0, means="children with a connection, of as many as may be"),
+        Metric("spamd_connections_waiting", "waiting", means="connections that no child has taken yet"),
+        Metric("spamd_children", "children", means="children that run"),
+        Metric(
+            "spamassassin_rules_age_seconds",
+            "rules' age",
+            "s",
+            604_800,
+            1_209_600,
+            means="since sa-update had new ones",
+        ),
+    ),
+    order=40,
+)
+
+PROBE = Poll(
+    "spamd",
+    Role.ANTISPAM,
+    Command(("sh", "-c", _SCRIPT)),
+    read,
+    every=60.0,
+    needs=Needs(binary=("spamc",)),
+    board=BOARD,
+)
