@@ -35,7 +35,7 @@ async def test_a_stale_figure_shows_its_age() -> None:
 
 async def test_enter_on_an_alert_leads_to_the_screen_that_shows_it() -> None:
     async with driven(broken()) as mail:
-        await mail.press("tab", "tab", "tab", "tab", "enter")
+        await mail.press("tab", "tab", "tab", "tab", "tab", "enter")
         await mail.shows("▸     410")
 
 
@@ -48,7 +48,7 @@ async def test_enter_on_a_cause_leads_to_its_messages() -> None:
 
 async def test_z_shows_one_panel_alone_and_back() -> None:
     async with driven(broken()) as mail:
-        await mail.press("tab", "tab", "tab", "z")
+        await mail.press("tab", "tab", "tab", "tab", "z")
         await mail.shows("amavis_children")
         assert "last ok" not in mail.text
         await mail.press("z")

@@ -23,8 +23,8 @@ def rows(scene: Scene, pages: Mapping[str, Page], cells: int) -> list[Row]:  # n
         if pieces and width(pieces) + 3 + width(words) > cells:
             lines.append(tuple(pieces))
             pieces = []
-        pieces += [(" " if not pieces else "   ", "text"), *words]
+        pieces += [("   ", "text"), *words]
     return [Row(line, ("glance", number)) for number, line in enumerate([*lines, tuple(pieces)]) if line]
 
 
-GLANCE = Panel("glance", screen="overview", order=3, rows=rows, least=1, gives=3)
+GLANCE = Panel("glance", screen="overview", order=3, rows=rows, least=1, gives=3, close=True)
