@@ -121,26 +121,29 @@ class BoardView(Chosen):
 
 def _rows(blocks: Sequence[Block], scene: Scene, cells: int) -> list[Row]:
     rows: list[Row] = []
-    before = ""
+    before: Block | None = None
     for block in blocks:
-        if rows:
+        again = before is not None and bool(block.note) and block.note == before.note
+        if before is not None and not (again and not block.at):
             rows.append(Row(BLANK))
-        rows.append(Row(_head(block, before, scene, cells), (block.target, block.probe), block))
-        before = block.target
+        rows.append(Row(_head(block, before, again, scene, cells), (block.target, block.probe), block))
+        before = block
         rows += [Row(line) for line in _flow([*_words(block), *map(figure_line, block.figures)], cells)]
         for table in block.tables:
             rows += _table(block, table, cells)
     return rows
 
 
-def _head(block: Block, before: str, scene: Scene, cells: int) -> Line:
+def _head(block: Block, before: Block | None, again: bool, scene: Scene, cells: int) -> Line:
+    """`again`: its note is the one before's too, and is said once."""
     health = scene.sure(block.health)
-    name: Span = (block.target, "title" if block.target != before else "dim")
+    name: Span = (block.target, "title" if before is None or block.target != before.target else "dim")
     left: Line = ((" ", "text"), *sign(health), (" ", "text"), name, (f"  {block.title}", "head"))
     age = scene.now - block.at
     if block.note:
         since = f"  {whole(age)} old" if block.at else ""
-        return (*left, *text(f"  {block.note}", "dim" if health is Health.OK else health.value), *text(since, "dim"))
+        note = "" if again else f"  {block.note}"
+        return (*left, *text(note, "dim" if health is Health.OK else health.value), *text(since, "dim"))
     return beside(left, text(f"{whole(age)} ago " if age >= _TOLD else "", "dim"), cells)
 
 
