@@ -1,14 +1,16 @@
-"""A certificate that is served: who it is for, from when to when, who signed it.
+"""A certificate, as it is served or lies on a disk: who it is for, from when to when, who signed it.
 
-Format: the answer to `model.ask.Tls`; X.509, RFC 5280.
+Format: the answer to `model.ask.Tls`; PEM, RFC 7468; X.509, RFC 5280.
 """
 
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from mailtop.model.errors import ParseError
 from mailtop.model.text import Foreign, shown
@@ -17,13 +19,15 @@ if TYPE_CHECKING:
     from cryptography import x509
 
 _HEAD = re.compile(rb"(TLS\S{0,12}|SSL\S{0,12}) (\S{1,60}) (trusted|untrusted|self-signed)\n")
+_PEM = re.compile(rb"-----BEGIN CERTIFICATE-----.{1,65536}?-----END CERTIFICATE-----", re.DOTALL)
 _NAME = re.compile(rb"(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9])?\.)+[a-z0-9-]{2,63}")
 
 
 class Certificate(Struct, frozen=True):
-    """What is served. `begins`, `ends`: seconds since the epoch. `names`: DNS names and addresses, else the subject's.
+    """`begins`, `ends`: seconds since the epoch. `names`: DNS names and addresses, else the subject's.
 
-    `serial`, `fingerprint` (SHA-256): hexadecimal. `protocol`: TLSv1.3 …; `trust`: trusted, untrusted, self-signed.
+    `serial`, `fingerprint` (SHA-256): hexadecimal. Where it is served: `protocol` is TLSv1.3 …, `trust` is trusted,
+    untrusted or self-signed.
     """
 
     names: tuple[Foreign, ...]
@@ -32,14 +36,14 @@ class Certificate(Struct, frozen=True):
     issuer: Foreign
     serial: str
     fingerprint: str
-    protocol: str
-    cipher: str
-    trust: str
+    protocol: str = ""
+    cipher: str = ""
+    trust: str = ""
 
     def left(self, now: float) -> float:
         """How much of its life is left: 1.0 on its first day, 0.0 at its end, and before it begins.
 
-        >>> served = Certificate((), 100.0, 200.0, Foreign(b""), "", "", "", "", "")
+        >>> served = Certificate((), 100.0, 200.0, Foreign(b""), "", "")
         >>> [served.left(now) for now in (99.0, 100.0, 175.0, 200.0, 999.0)]
         [0.0, 1.0, 0.25, 0.0, 0.0]
         """
@@ -52,26 +56,42 @@ class Certificate(Struct, frozen=True):
         """Its names that can be asked for by SNI: no wildcards, no addresses."""
         return tuple(name.decode("ascii") for name in self.names if _NAME.fullmatch(name))
 
+    def renewed_as(self, other: Certificate) -> bool:
+        """Is the other one for the same names, and newer?"""
+        return other.begins > self.begins and frozenset(other.names) == frozenset(self.names)
+
 
 def read(thing: str, octets: bytes) -> Certificate:
     """Read the service's own certificate of an answer; raises ParseError."""
-    from cryptography import x509
-    from cryptography.hazmat.primitives.hashes import SHA256
-
     head = _HEAD.match(octets)
     if head is None:
         raise ParseError(thing, f"no answer of a handshake: {shown(Foreign(octets), 60)!r}")
+    protocol, cipher, trust = (word.decode("ascii", "replace") for word in head.groups())
+    return replace(_read(thing, octets[head.end() :]), protocol=protocol, cipher=cipher, trust=trust)
+
+
+def bundle(octets: bytes) -> tuple[Certificate, ...]:
+    """Read all the certificates in what lies on a disk; one that cannot be read is none."""
+    found = []
+    for pem in _PEM.findall(octets):
+        with suppress(ParseError):
+            found.append(_read("certificate", pem))
+    return tuple(found)
+
+
+def _read(thing: str, pem: bytes) -> Certificate:
+    from cryptography import x509
+    from cryptography.hazmat.primitives.hashes import SHA256
+
     try:
-        own = x509.load_pem_x509_certificate(octets[head.end() :])
+        own = x509.load_pem_x509_certificate(pem)
         names = _names(own)
         begins, ends = own.not_valid_before_utc.timestamp(), own.not_valid_after_utc.timestamp()
         issuer = _called(own.issuer)
     except (ValueError, x509.DuplicateExtension, x509.UnsupportedGeneralNameType) as error:
         reason = str(error).partition(". See ")[0]
         raise ParseError(thing, f"not a certificate: {shown(Foreign(reason.encode()), 100)}") from error
-    protocol, cipher, trust = (word.decode("ascii", "replace") for word in head.groups())
-    fingerprint = own.fingerprint(SHA256()).hex()
-    return Certificate(names, begins, ends, issuer, f"{own.serial_number:x}", fingerprint, protocol, cipher, trust)
+    return Certificate(names, begins, ends, issuer, f"{own.serial_number:x}", own.fingerprint(SHA256()).hex())
 
 
 def _names(own: x509.Certificate) -> tuple[Foreign, ...]:

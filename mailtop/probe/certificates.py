@@ -1,13 +1,14 @@
-"""The certificates that a target serves, for whoever asks without a name and by each name that the first one bears.
+"""The certificates that a target serves, for whoever asks without a name, and by the names that it and its disk tell.
 
-What a service serves counts, not what lies on its disk: it may not have been reloaded. A port on which nobody listens
-is left out. Asked of the port itself, once an hour: each handshake is a connection that the service logs.
+What a service serves counts, not what lies on its disk: it may not have been reloaded, which is told too, where the
+target has certbot's folder. A port on which nobody listens is left out. Asked of the port itself, once an hour: each
+handshake is a connection that the service logs.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal
 
 from mailtop.model.ask import Answer, Asking, Command, Tls
@@ -17,11 +18,11 @@ from mailtop.model.health import Health
 from mailtop.model.sample import Fact, Sample
 from mailtop.model.text import Foreign, shown
 from mailtop.model.topology import Role, Target
-from mailtop.parse.certificate import Certificate, read
+from mailtop.parse.certificate import Certificate, bundle, read
 from mailtop.parse.container_address import address
 from mailtop.probe import Board, Found, Metric, Probe, Table
 
-NAMES = 4  # of a certificate, that are asked for on each port
+NAMES = 8  # that are asked for, at most, of each certificate
 COLUMNS = (">port", "asked as", "serves", ">days left", "issuer", "trust", "by")
 LEFT = Metric(
     "certificate_lifetime_left_ratio",
@@ -35,6 +36,15 @@ LEFT = Metric(
 FAILED = Metric(
     "tls_handshakes_failed", "no handshake", "", crit=1.0, means="ports that listen, and give no certificate"
 )
+STALE = Metric(
+    "certificates_not_reloaded",
+    "not reloaded",
+    "",
+    warn=1.0,
+    means="certificates that are served though a newer one for the same names lies in /etc/letsencrypt/live",
+)
+
+_LOOK = Command(("sh", "-c", "date +%s; cat /etc/letsencrypt/live/*/cert.pem 2>/dev/null; :"))  # no keys are in these
 
 Ports = Mapping[int, Literal["", "smtp", "imap", "sieve"]]
 """By port, what is spoken before TLS begins; empty where it begins at once."""
@@ -46,22 +56,22 @@ def certificates(name: str, role: Role, ports: Ports) -> Probe:
     def run(target: Target) -> Asking[Iterable[Found]]:
         return (yield from _served(target, ports))
 
-    return Probe(name, role, run, every=3600.0, board=Board("hosts", "certificates", (LEFT, FAILED), order=60))
+    return Probe(name, role, run, every=3600.0, board=Board("hosts", "certificates", (LEFT, FAILED, STALE), order=60))
 
 
 def _served(target: Target, ports: Ports) -> Asking[Iterable[Found]]:
     if target.instance:
         return ()  # of its further instances one cannot tell which ports are theirs: the default one's block shows all
     at = yield from address(target)
-    now = _seconds((yield Command(("date", "+%s"))))
+    now, kept = _looked((yield _LOOK))
     lines: list[Line] = []
     samples: list[Sample] = []
     refused: dict[str, list[str]] = {"not listening": [], "no certificate": []}
     known: set[str] = set()
-    failed = 0
+    failed = stale = 0
     for port, starttls in ports.items():
         try:
-            found = yield from _of_port(at, port, starttls, known)
+            found = yield from _of_port(at, port, starttls, kept, known)
         except Missing:
             refused["not listening"].append(f"{port}")
         except CommandFailed as error:
@@ -72,22 +82,27 @@ def _served(target: Target, ports: Ports) -> Asking[Iterable[Found]]:
         else:
             left = min(one.left(now) for one in found.values())
             samples.append(Sample(LEFT.name, round(left, 4), (("port", f"{port}"),)))
-            lines += [_line_of(port, name, one, now) for name, one in found.items()]
+            old = {name for name, one in found.items() if any(map(one.renewed_as, kept))}
+            stale += len(old)
+            lines += [_line_of(port, name, one, now, name in old) for name, one in found.items()]
     facts = [Fact(name, ", ".join(ports)[:200]) for name, ports in refused.items() if ports]
     table = (Table("certificates", COLUMNS, tuple(lines), len(lines)),) if lines else ()
-    return (*samples, Sample(FAILED.name, failed), *facts, *table)
+    reloaded = (Sample(STALE.name, stale),) if kept else ()
+    return (*samples, Sample(FAILED.name, failed), *reloaded, *facts, *table)
 
 
 def _of_port(
-    at: str, port: int, starttls: Literal["", "smtp", "imap", "sieve"], known: set[str]
+    at: str, port: int, starttls: Literal["", "smtp", "imap", "sieve"], kept: Sequence[Certificate], known: set[str]
 ) -> Asking[dict[str, Certificate]]:
-    """What is served without a name, and by its names where that is another certificate: by the name asked for.
+    """What is served without a name, and by names where that is another certificate: by the name asked for.
 
-    `known`: the fingerprints whose names were asked for on another port of the same service, which has one set of them.
+    The names are the first one's, and those of what is `kept` on the disk. `known`: the fingerprints whose names were
+    asked for on another port: a service has one set of certificates.
     """
     first = read(f"{at}:{port}", (yield Tls(at, port, "", starttls)).ok("tls"))
     found = {"": first}
-    for name in first.askable[:NAMES] if first.fingerprint not in known else ():
+    names = dict.fromkeys(name for one in (first, *kept) for name in one.askable)
+    for name in list(names)[:NAMES] if first.fingerprint not in known else ():
         one = read(f"{at}:{port}", (yield Tls(at, port, name, starttls)).ok("tls"))
         if one.fingerprint != first.fingerprint:
             found[name] = one
@@ -95,19 +110,23 @@ def _of_port(
     return found
 
 
-def _seconds(answer: Answer) -> float:
-    """The target's own time, since the epoch."""
-    octets = answer.ok("date").strip()
-    if not re.fullmatch(rb"\d{9,12}", octets):
-        raise ParseError("date", f"not seconds since the epoch: {shown(Foreign(octets), 60)!r}")
-    return float(octets)
+def _looked(answer: Answer) -> tuple[float, tuple[Certificate, ...]]:
+    """The target's own time, since the epoch, and the certificates that certbot keeps there."""
+    seconds, _, kept = answer.ok("date").partition(b"\n")
+    if not re.fullmatch(rb"\d{9,12}", seconds):
+        raise ParseError("date", f"not seconds since the epoch: {shown(Foreign(seconds), 60)!r}")
+    return float(seconds), bundle(kept)
 
 
-def _line_of(port: int, name: str, one: Certificate, now: float) -> Line:
+def _line_of(port: int, name: str, one: Certificate, now: float, old: bool) -> Line:
+    health = LEFT.health(one.left(now))
+    if old and health is Health.OK:
+        health = Health.WARN
+    trust = f"{one.trust}, a newer one is not loaded" if old else one.trust
     days = f"{(one.ends - now) / 86_400:.0f}" if now >= one.begins else "not yet valid"
     names = b", ".join(one.names[:3]) + (b" and %d more" % (len(one.names) - 3) if len(one.names) > 3 else b"")
     by = f"{one.protocol} {one.fingerprint[:16]}"
-    return _line(port, name, names, days, one.issuer, one.trust, by, health=LEFT.health(one.left(now)))
+    return _line(port, name, names, days, one.issuer, trust, by, health=health)
 
 
 def _line(port: int, *cells: str | bytes, health: Health) -> Line:

@@ -23,6 +23,9 @@ from mailtop.model.ask import Answer, Tls
 from mailtop.model.errors import AskFailed, CommandFailed, Garbled, Missing
 from mailtop.parse import certificate
 from mailtop.transport.local import Local
+from mailtop.transport.record import Recorder
+from mailtop.transport.recording import Entry, Header, Recording
+from mailtop.transport.replay import Player, Replay
 
 Before = Literal["", "smtp", "imap", "sieve"]
 
@@ -156,6 +159,24 @@ def test_a_live_host_dials_its_own_port(start: Callable[..., Service]) -> None:
     assert host.ask("", Tls("127.0.0.1", start().port)).stdout.startswith(b"TLSv1.3 ")
 
     host.close()
+
+
+def test_it_is_recorded_and_played_again(start: Callable[..., Service]) -> None:
+    there, nobody = start().port, 1
+    entries: list[Entry] = []
+    recorder = Recorder(LiveHost(Local("mail1"), docker=False), "mail1", entries.append, lambda: 100.0)
+    recorder.connect()
+    lived = recorder.ask("", Tls("127.0.0.1", there), "certificates")
+    with pytest.raises(Missing, match="refused"):
+        recorder.ask("", Tls("127.0.0.1", nobody), "certificates")
+    recorder.close()
+
+    player = Player(Recording(Header(1, "1.0", 100.0, "lab", ("mail1",)), tuple(entries)))
+    played = Replay(player, "mail1")
+
+    assert played.ask("", Tls("127.0.0.1", there), "certificates") == lived
+    with pytest.raises(Missing, match="refused"):
+        played.ask("", Tls("127.0.0.1", nobody), "certificates")
 
 
 def refusal(service: Service, before: Before = "", name: str = "", timeout: float = 5.0) -> AskFailed:

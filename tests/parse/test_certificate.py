@@ -15,8 +15,10 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from mailtop.model.errors import ParseError
+from mailtop.model.text import Foreign
 from mailtop.parse import certificate
 
 CASES = Path(__file__).parent.parent / "probe" / "cases"
@@ -74,6 +76,23 @@ def test_one_without_names_is_called_as_its_subject() -> None:
 def test_what_is_no_certificate_is_an_error(octets: bytes) -> None:
     with pytest.raises(ParseError):
         certificate.read("web", octets)
+
+
+def test_what_lies_on_a_disk_is_read_but_for_what_is_no_certificate() -> None:
+    one = made([x509.NameAttribute(NameOID.COMMON_NAME, "one.example.org")]).removeprefix(HEAD)
+    broken = b"-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
+    cut = b"-----BEGIN CERTIFICATE-----\nMIIB"
+
+    assert [found.names for found in certificate.bundle(b"\x00" + broken + one + cut)] == [(b"one.example.org",)]
+
+
+def test_a_newer_one_for_the_same_names_is_a_renewal() -> None:
+    old = certificate.Certificate((Foreign(b"a.test"), Foreign(b"b.test")), 100.0, 200.0, Foreign(b""), "", "1")
+    new = replace(old, begins=150.0, ends=250.0, names=old.names[::-1])
+
+    assert old.renewed_as(new)
+    assert not new.renewed_as(old)
+    assert not old.renewed_as(replace(new, names=(Foreign(b"a.test"),)))
 
 
 @given(st.binary(max_size=200), st.integers(0, 900))

@@ -35,6 +35,7 @@ PACES = {probe.name: ProbeSettings(every=1.0, enabled=probe.name in OURS) for pr
 HERE = {"here": HostSettings(shell=False, probes=PACES)}
 NAME = "spare-nginx"
 LEFT, FAILED = "certificate_lifetime_left_ratio", "tls_handshakes_failed"
+STALE = "certificates_not_reloaded"
 DROPPED = "nginx_connections_dropped_total"
 CONFIG = """
 daemon off; worker_processes 1; pid /run/nginx.pid; error_log /dev/stderr;
@@ -80,7 +81,7 @@ class SpareNginx:
         wait_until(lambda: self.status("80") == "200", 20, "it answers")
 
     def write(self, path: str, text: str) -> None:
-        self._engine.execute(NAME, "sh", "-c", 'cat >"$1"', "sh", path, stdin=text)
+        self._engine.execute(NAME, "sh", "-c", 'mkdir -p "${1%/*}/"; cat >"$1"', "sh", path, stdin=text)
 
     def reload(self) -> None:
         self._engine.execute(NAME, "nginx", "-c", "/nginx.conf", "-s", "reload")
@@ -167,6 +168,20 @@ async def test_an_old_one_behind_one_of_the_names_is_found(nginx: SpareNginx, tm
         nginx.write("/old.pem", certificate("old.test", 80))
         nginx.reload()
         await until(watched, "proxy_certificates", "both new again", is_(LEFT, Health.OK))
+
+
+async def test_one_that_was_renewed_and_not_reloaded_is_told_until_it_is(nginx: SpareNginx, tmp_path: Path) -> None:
+    renewed = certificate("old.test", 89)
+    public = renewed[renewed.index("-----BEGIN CERTIFICATE") :]
+
+    async with watching(HERE, tmp_path) as watched:
+        first = await until(watched, "proxy_certificates", "nothing on the disk", is_(LEFT, Health.OK))
+        assert figure(first, STALE).reading.value is None
+        nginx.write("/etc/letsencrypt/live/old.test/cert.pem", public)
+        await until(watched, "proxy_certificates", "not reloaded", is_(STALE, Health.WARN))
+        nginx.write("/old.pem", renewed)
+        nginx.reload()
+        await until(watched, "proxy_certificates", "reloaded", is_(STALE, Health.OK))
 
 
 async def test_a_port_that_shakes_no_hands_is_critical_and_one_that_is_closed_is_not(
