@@ -19,7 +19,7 @@ from mailtop.parse import docker_stats
 from mailtop.parse.docker_stats import Run, Usage
 from mailtop.probe import Board, Found, Metric, Probe
 
-_MOST = 30  # at a second each they are read before what was read first is old
+_MOST = 25  # at a second each they are read before what was read first is old
 _COLUMNS = ("name", ">memory", ">limit", ">used", ">cores allowed")
 _RATIO = "container_memory_limit_ratio"
 

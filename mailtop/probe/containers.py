@@ -43,12 +43,15 @@ def run(target: Target) -> Asking[Iterable[Found]]:  # noqa: ARG001 — the same
 def _troubles(listed: Listed, how: Run, labels: Labels) -> Iterator[Sample]:
     """Yield 1 for each that is the matter with a container, and how often one was restarted where that is no old story.
 
-    Docker counts restarts from when somebody started the container.
+    Docker counts restarts from when somebody started the container. Engines of 20.10 go on saying of one that runs
+    again that it was killed for want of memory.
     """
     if how.health == "unhealthy":
         yield Sample("container_unhealthy", 1, labels)
-    if how.oom_killed:
+    if how.oom_killed and how.state != "running":
         yield Sample("container_oom_killed", 1, labels)
+    if how.oom_killed and how.state == "running" and listed.recent:
+        yield Sample("container_oom_restarted", 1, labels)
     if how.state == "restarting":
         yield Sample("container_restarting", 1, labels)
     if how.state == "dead":
@@ -65,7 +68,8 @@ def _line(name: str, how: Run, found: Iterable[Sample]) -> Line:
     if how.state == "paused":
         judged.append(Health.WARN)
     state = f"{how.state} {how.exit}" if how.state in ("exited", "restarting") else how.state
-    state = f"{state}, out of memory" if how.oom_killed else state
+    if any(one.name.startswith("container_oom") for one in found):
+        state = f"{state}, {'was ' if how.state == 'running' else ''}out of memory"
     cells = (name, state, how.health, str(how.restarts), how.started[:16].replace("T", " "))
     return Line(tuple(Foreign(cell.encode()) for cell in cells), min(judged, key=_ORDER.index, default=Health.OK))
 
@@ -77,6 +81,9 @@ BOARD = Board(
         Metric("containers", "containers", means="in each of Docker's states"),
         Metric("container_unhealthy", "unhealthy", crit=1.0, means="1: its health check fails; else left out"),
         Metric("container_oom_killed", "out of memory", crit=1.0, means="1: killed for want of memory; else left out"),
+        Metric(
+            "container_oom_restarted", "was out of mem", warn=1.0, means="1: it runs again, since less than an hour"
+        ),
         Metric("container_restarting", "restarting", crit=1.0, means="1: it ends and is started again; else left out"),
         Metric("container_dead", "dead", crit=1.0, means="1: Docker could not remove it; else left out"),
         Metric("container_failed", "failed", warn=1.0, means="1: it ended with a status of failure; else left out"),
