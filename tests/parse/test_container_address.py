@@ -11,7 +11,6 @@ from mailtop.model.errors import MailtopError, Missing, ParseError
 from mailtop.model.topology import Target
 from mailtop.parse.container_address import address
 
-
 POSTFIX = Target("mail1", "postfix")
 
 
