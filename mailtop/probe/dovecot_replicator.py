@@ -80,4 +80,11 @@ BOARD = Board(
     order=40,
 )
 
-PROBE = Probe("dovecot_replicator", Role.IMAP, run, every=30.0, needs=Needs(binary=("doveadm",)), board=BOARD)
+PROBE = Probe(
+    "dovecot_replicator",
+    Role.IMAP,
+    run,
+    every=30.0,
+    needs=Needs(binary=("doveadm",), root=True, sudo="doveadm"),
+    board=BOARD,
+)

@@ -96,6 +96,13 @@ def _line(service: Service, now: int) -> Line:
     return Line(tuple(map(Foreign, cells)), worst)
 
 
-BOARD = Board("sessions", "services", (BUSY, DROPPED, THROTTLED), order=20)
+BOARD = Board("sessions", "services", (BUSY, DROPPED, THROTTLED), order=15)
 
-PROBE = Probe("dovecot_services", Role.IMAP, run, every=15.0, needs=Needs(binary=("doveadm",)), board=BOARD)
+PROBE = Probe(
+    "dovecot_services",
+    Role.IMAP,
+    run,
+    every=15.0,
+    needs=Needs(binary=("doveadm",), root=True, sudo="doveadm"),
+    board=BOARD,
+)

@@ -73,4 +73,11 @@ BOARD = Board(
     order=10,
 )
 
-PROBE = Probe("dovecot_sessions", Role.IMAP, run, every=15.0, needs=Needs(binary=("doveadm",)), board=BOARD)
+PROBE = Probe(
+    "dovecot_sessions",
+    Role.IMAP,
+    run,
+    every=15.0,
+    needs=Needs(binary=("doveadm",), root=True, sudo="doveadm"),
+    board=BOARD,
+)

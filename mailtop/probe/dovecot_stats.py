@@ -85,4 +85,11 @@ BOARD = Board(
     order=30,
 )
 
-PROBE = Probe("dovecot_stats", Role.IMAP, run, every=30.0, needs=Needs(binary=("dovecot", "doveadm")), board=BOARD)
+PROBE = Probe(
+    "dovecot_stats",
+    Role.IMAP,
+    run,
+    every=30.0,
+    needs=Needs(binary=("dovecot", "doveadm"), root=True, sudo="doveadm"),
+    board=BOARD,
+)
