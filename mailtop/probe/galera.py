@@ -65,13 +65,13 @@ def read(answer: Answer) -> Iterator[Found]:
 
 def _judged(values: dict[bytes, bytes]) -> Iterator[Sample]:
     """Yield what is 1 on a good node. One that was taken out of step on purpose is neither synced nor not."""
-    yield Sample("galera_primary", values[b"wsrep_cluster_status"].lower() == b"primary")
+    yield Sample("galera_primary", int(values[b"wsrep_cluster_status"].lower() == b"primary"))
     for name, sample in ((b"wsrep_ready", "galera_ready"), (b"wsrep_connected", "galera_connected")):
         if name in values:
-            yield Sample(sample, values[name] == b"ON")
+            yield Sample(sample, int(values[name] == b"ON"))
     state = values.get(b"wsrep_local_state")
     if state is not None and not (state == _DONOR and values.get(b"wsrep_desync") == b"ON"):
-        yield Sample("galera_synced", state == _SYNCED)
+        yield Sample("galera_synced", int(state == _SYNCED))
 
 
 def _configured(address: bytes) -> int:

@@ -61,8 +61,8 @@ def _own(values: dict[bytes, bytes]) -> Iterator[Found]:
 def _followed(source: Following) -> Iterator[Found]:
     name = shown(source.name, 40)
     labels: Labels = (("connection", name),) if name else ()
-    yield Sample("mariadb_replica_io_running", source.receives, labels)
-    yield Sample("mariadb_replica_sql_running", source.applies, labels)
+    yield Sample("mariadb_replica_io_running", int(source.receives), labels)
+    yield Sample("mariadb_replica_sql_running", int(source.applies), labels)
     if source.lag is not None:
         yield Sample("mariadb_replica_lag_seconds", source.lag, labels)
     if source.unapplied is not None:

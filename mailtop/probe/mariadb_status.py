@@ -51,7 +51,7 @@ def read(answer: Answer) -> Iterator[Found]:
         yield Sample("mariadb_connections_ratio", round(used / most, 4))
     if b"read_only" in values:
         writable = values[b"read_only"] in (b"OFF", b"0")
-        yield Sample("mariadb_writable", writable)
+        yield Sample("mariadb_writable", int(writable))
         yield Fact("writable", "yes" if writable else "no")
     if b"version" in values:
         yield Fact("version", shown(Foreign(values[b"version"]), 60))

@@ -55,8 +55,7 @@ say rtindex "$(value rtindex)"
 if [ "$(value rtindex)" = 1 ]; then
     host=$(value sphxhost) port=$(value sphxport)
     said=$(ask -h"${host:-127.0.0.1}" -P"${port:-9306}" --protocol=tcp --loose-skip-ssl \
-        -e 'SELECT MAX(id) FROM piler1')
-    [ "$said" = NULL ] && said=0
+        -e 'SELECT MAX(id) FROM piler1') && case $said in '' | NULL) said=0 ;; esac
     case $said in
     '' | *[!0-9]*) say index_error "$(failure "$said")" ;;
     *) sql="SET @indexed = $said; $sql $2" ;;
@@ -129,7 +128,7 @@ def _servers(values: dict[bytes, bytes]) -> Iterator[Found]:
     for server, key in asked:
         error = values.get(key)
         if error is None or error.startswith(b"ERROR 200"):  # the client's own: nobody there, no such name
-            yield Sample("piler_server_up", error is None, (("server", server),))
+            yield Sample("piler_server_up", int(error is None), (("server", server),))
         if error is not None:
             yield Fact(server, shown(Foreign(error), 120))
 
