@@ -34,6 +34,7 @@ to `$say` as they come within 3 s, each with its number before and a NUL behind;
 _THREADS = re.compile(rb"^THREADS: live (\d+)\s+idle (\d+)\s+max (\d+)", re.MULTILINE)
 _QUEUE = re.compile(rb"^QUEUE: (\d+) items", re.MULTILINE)
 _TASK = re.compile(rb"^\t(\S+) (\d+\.\d+) ", re.MULTILINE)
+_NO_SCAN = (b"STATS", b"IDLE")  # the one that answers, and threads that wait for work
 _VERSION = re.compile(rb"ClamAV ([^/\s]+)(?:/(\d+)/)?")
 
 
@@ -72,9 +73,10 @@ def version(said: bytes) -> tuple[str, int | None]:
 
 def stats(said: bytes) -> Stats:
     """Read the answer to STATS; raises ParseError."""
-    threads, queue = _THREADS.search(said), _QUEUE.search(said)
+    pool = said[said.find(b" PRIMARY\n") :]
+    threads, queue = _THREADS.search(pool), _QUEUE.search(pool)
     if not threads or not queue or not said.endswith(b"END"):
         raise ParseError("clamd STATS", f"not what it was: {shown(Foreign(said), 80)!r}")
     live, idle, most = map(int, threads.groups())
-    oldest = max((float(took) for task, took in _TASK.findall(said) if task != b"STATS"), default=None)
+    oldest = max((float(took) for task, took in _TASK.findall(pool) if task not in _NO_SCAN), default=None)
     return Stats(max(0, live - idle - 1), most, int(queue[1]), oldest)

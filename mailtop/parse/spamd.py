@@ -33,11 +33,14 @@ def sockets(lines: Iterable[bytes]) -> Sockets:
     return Sockets(listeners > 0, taken, wait)
 
 
-def most_children(args: bytes) -> int:
-    """Return how many children a command line allows; five where it does not say.
+def most_children(args: bytes) -> int | None:
+    """Return how many children a command line allows: five where it does not say; None from a daemon, which hides it.
 
-    >>> most_children(b"/usr/bin/perl /usr/sbin/spamd -L -m 3 -s stderr"), most_children(b"/usr/sbin/spamd -d")
+    >>> most_children(b"/usr/bin/perl /usr/sbin/spamd -L -m 3 -s stderr"), most_children(b"/usr/bin/perl spamd -L")
     (3, 5)
+    >>> most_children(b"spamd")
     """
+    if args.strip() == b"spamd":
+        return None
     match = _MOST.search(args)
     return int(match[1]) if match else 5

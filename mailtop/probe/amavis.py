@@ -32,7 +32,7 @@ def read(answer: Answer) -> Iterator[Found]:
     if not lines or not lines[0].startswith(b"now ") or not lines[0][4:].isdigit():
         raise ParseError("amavisd", f"not what was asked: {shown(Foreign(answer.stdout), 80)!r}")
     found = children(lines[1:], int(lines[0][4:]))
-    yield Sample("amavis_up", found.master)
+    yield Sample("amavis_up", int(found.master))
     if not found.master:
         return
     for state, count in (("free", found.free), ("waiting", found.waiting), ("working", found.working)):

@@ -12,8 +12,7 @@ from mailtop.parse import clamd
 from mailtop.probe import Board, Found, Metric, Poll
 
 _SCRIPT = (
-    r"""p=$(grep -slx clamd /proc/[0-9]*/comm | head -n 1)
-[ -z "$p" ] || grep -s '^VmRSS:' "${p%/comm}/status"
+    r"""grep -sh '^VmRSS:' $(grep -slx clamd /proc/[0-9]*/comm | sed 's/comm$/status/') | head -n 1
 say='zIDSESSION\0zPING\0zVERSION\0zSTATS\0zEND\0'"""
     + clamd.TALK
 )
@@ -32,7 +31,7 @@ def read(answer: Answer) -> Iterator[Found]:
             raise ParseError("clamd", reason)
     replies = clamd.replies(text)
     up = replies.get(1) == b"PONG"
-    yield Sample("clamd_up", up)
+    yield Sample("clamd_up", int(up))
     if up and 2 in replies:
         yield Fact("version", clamd.version(replies[2])[0])
     if up and 3 in replies:

@@ -15,13 +15,21 @@ from mailtop.model.topology import Role
 from mailtop.parse.spamd import most_children, sockets
 from mailtop.probe import Board, Found, Metric, Needs, Poll
 
-# Looked at before the PING, which is a connection of its own. Each PING is a line of spamd's log.
+# A dead process that nobody waits for has no command line. What is connected is looked at before the PING, which is a
+# connection of its own, and a line of spamd's log.
 _SCRIPT = r"""echo "now $(date +%s)"
-p=$(grep -slx spamd /proc/[0-9]*/comm | head -n 1)
-[ -z "$p" ] || echo "args $(tr '\0' ' ' <"${p%/comm}/cmdline")"
-echo "children $(grep -sx 'spamd child' /proc/[0-9]*/comm | wc -l)"
+n=0
+for f in $(grep -slx -e spamd -e 'spamd child' /proc/[0-9]*/comm); do
+    t=; { read -r t <"${f%/comm}/cmdline"; } 2>/dev/null
+    case $t in
+        '') ;;
+        'spamd child'*) n=$((n + 1)) ;;
+        *) echo "args $(tr '\0' ' ' <"${f%/comm}/cmdline")" ;;
+    esac
+done
+echo "children $n"
 stat -c 'rules %Y' /var/lib/spamassassin/*/updates_spamassassin_org.cf 2>/dev/null
-grep -sh ':030F ' /proc/net/tcp /proc/net/tcp6
+grep -shE '^ *[0-9]+: [0-9A-F]+:030F [0-9A-F:]+ (01|08|0A) ' /proc/net/tcp /proc/net/tcp6
 spamc -K -l -t 3 --connect-retries=1
 echo "ping $?" """
 
@@ -38,17 +46,18 @@ def read(answer: Answer) -> Iterator[Found]:
     seen = sockets(lines)
     up = told[b"ping"] == b"0" and any(line.startswith(b"SPAMD/") for line in lines)
     if up or seen.listens or args is None:
-        yield Sample("spamd_up", up)
+        yield Sample("spamd_up", int(up))
     else:
         raise ParseError("spamd", "runs, and does not listen on TCP port 783; it is asked nowhere else")
     if args is not None:
-        most = most_children(args)
         yield Sample("spamd_children", int(told[b"children"]))
-        yield Sample("spamd_children_max", most)
-        if seen.listens and most:
+        if seen.listens:
             yield Sample("spamd_children_busy", seen.taken)
             yield Sample("spamd_connections_waiting", seen.wait)
-            yield Sample("spamd_busy_ratio", round(seen.taken / most, 4))
+        if most := most_children(args):
+            yield Sample("spamd_children_max", most)
+            if seen.listens:
+                yield Sample("spamd_busy_ratio", round(seen.taken / most, 4))
     rules = [int(line[6:]) for line in lines if line.startswith(b"rules ") and line[6:].isdigit()]
     if rules:
         yield Sample("spamassassin_rules_age_seconds", max(0, int(told[b"now"]) - max(rules)))
@@ -64,8 +73,9 @@ BOARD = Board(
     (
         Metric("spamd_up", "answers", crit=0.0, falls=True, means="1: spamd answers PING within 3 s"),
         Metric("spamd_busy_ratio", "busy", "%", 0.8, 1.0, means="children with a connection, of as many as may be"),
-        Metric("spamd_connections_waiting", "waiting", means="connections that no child has taken yet"),
+        Metric("spamd_connections_waiting", "waiting", means="connections that no child took yet, given up ones too"),
         Metric("spamd_children", "children", means="children that run"),
+        Metric("spamd_children_busy", "busy children", means="children that have a connection"),
         Metric(
             "spamassassin_rules_age_seconds",
             "rules' age",
