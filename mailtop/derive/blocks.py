@@ -117,7 +117,7 @@ def _figure(metric: Metric, sample: Sample, rate: Rate, at: float) -> Figure:
     value: float | None = sample.value
     unit = metric.unit
     if sample.kind is Kind.TOTAL:
-        value, unit = rate(sample.key), f"{metric.unit}/s".lstrip()
+        value, unit = rate(sample.key), "%" if unit == "%" else f"{unit}/s".lstrip()
     if value is None:
         return Figure(
             metric.name, metric.label, of, unit, Reading(None, Health.UNKNOWN, at, note="from the next reading on")

@@ -29,7 +29,7 @@ def test_a_host_s_own_table_goes_before_the_platform_s() -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("[probes.host_disc]\nevery = 5\n", "probes.host_disc: there is no such probe; known: host_disk, "),
+        ("[probes.host_disc]\nevery = 5\n", "probes.host_disc: there is no such probe; known: amavis, "),
         ("[hosts.a.probes.host_disk]\nevery = 0.1\n", "hosts.a.probes.host_disk.every: expected 1 to 86400 seconds"),
     ],
 )
