@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from mailtop.model.destination import Standing
 from mailtop.model.snapshot import Alert, Health, HopState, HostState, Link, LogState, TargetState
+from mailtop.model.topology import Hop
 
 GAP_TOLD = 600.0  # seconds for which a hole in a log is worth an alarm; its figure stays
 
@@ -100,6 +101,8 @@ def _destinations(destinations: Iterable[Standing], now: float) -> Iterable[Aler
 
 def _hops(hops: Iterable[HopState]) -> Iterable[Alert]:
     for hop in hops:
+        if hop.hop is Hop.SEARCH:
+            continue  # its figures are alerts of their own
         where = ", ".join(host for host, health in hop.hosts if health in (Health.WARN, Health.CRIT))
         cause = f": {hop.failing}" if hop.failing else ""
         for rule, reading, said in (

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from mailtop.derive.blocks import as_of, block, block_alerts, glances
+from mailtop.derive.search import search_hop
 from mailtop.engine.watch import Watch
 from mailtop.metrics.store import Store, key_of
 from mailtop.model.board import Block, Figure
 from mailtop.model.sample import Kind, Sample
-from mailtop.model.snapshot import Alert, Health, Page, PageAsk, ProbeState
+from mailtop.model.snapshot import Alert, Health, HopState, Page, PageAsk, ProbeState
 from mailtop.probe import Board, listeners, probes
 
 
@@ -22,7 +23,8 @@ class Boards:
         self._blocks: dict[tuple[str, str], Block] = {}
         self._boards = {probe.name: probe.board for probe in probes() if probe.board is not None}
         self._boards |= {listener.name: listener.board for listener in listeners()}
-        self._glanced = [metric for board in self._boards.values() for metric in board.metrics if metric.glance]
+        metrics = [metric for board in self._boards.values() for metric in board.metrics if metric.glance]
+        self._glanced = tuple({metric.name: metric for metric in metrics}.values())  # several probes share some
         self.heard: dict[tuple[str, str], ProbeState] = {}
         """Of what logs tell, by target and listener: how it is."""
 
@@ -49,6 +51,10 @@ class Boards:
     def alerts(self, watches: Mapping[str, Watch], now: float) -> Iterable[Alert]:
         """What of all that is known now is warn or crit."""
         return block_alerts(self._now(watches, now), lambda probe: self._boards[probe].screen)
+
+    def search(self, watches: Mapping[str, Watch], now: float) -> HopState:
+        """The hop into the index, as the archive's probes tell it."""
+        return search_hop(self._now(watches, now))
 
     def glance(self, watches: Mapping[str, Watch], now: float) -> tuple[Figure, ...]:
         """What Overview shows of it: a figure each, over all targets."""

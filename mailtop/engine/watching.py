@@ -34,7 +34,7 @@ from mailtop.model.errors import Refused
 from mailtop.model.operation import Outcome
 from mailtop.model.sample import Sample
 from mailtop.model.snapshot import NO_DATA, Health, HostState, LogState, ProbeState, QueueState, Snapshot
-from mailtop.model.topology import Role, Target
+from mailtop.model.topology import Hop, Role, Target
 from mailtop.parse.batch import Batch
 from mailtop.parse.log_times import zone_of_lines
 from mailtop.parse.postfix_log import PostfixLog
@@ -312,7 +312,9 @@ class Watching:
         targets = tuple(state for watch in self.watches.values() for state in watch.seen)
         lost = {mta.target.name: self._lost(mta.target.host) for mta in mtas}
         seen = [self._seen(mta, logs.get(name), probes_of.get(name, {}), now, lost[name]) for mta, name in named]
-        hops = hop_states([*(one.flow for one in seen), *self._unread()], now, tuple(self.watches))
+        way = hop_states([*(one.flow for one in seen), *self._unread()], now, tuple(self.watches))
+        search = self.boards.search(self.watches, now)
+        hops = tuple(search if hop.hop is Hop.SEARCH else hop for hop in way)
         self._weigh(tuple(one.causes for one in seen))
         changed = tuple(one for mta in mtas for one in mta.standings)
         measured = tuple(self.boards.alerts(self.watches, now))

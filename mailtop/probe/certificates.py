@@ -32,6 +32,7 @@ LEFT = Metric(
     0.10,
     falls=True,
     means="of the life of the certificate that a port serves, how much is left: of several names the least",
+    glance="certificates left",
 )
 FAILED = Metric(
     "tls_handshakes_failed", "no handshake", "", crit=1.0, means="ports that listen, and give no certificate"

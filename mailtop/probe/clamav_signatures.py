@@ -72,7 +72,15 @@ BOARD = Board(
     "filter",
     "signatures",
     (
-        Metric("clamav_signature_age_seconds", "daily's age", "s", 129_600, 259_200, means="since daily was built"),
+        Metric(
+            "clamav_signature_age_seconds",
+            "daily's age",
+            "s",
+            129_600,
+            259_200,
+            means="since daily was built",
+            glance="signatures",
+        ),
         Metric(
             "clamav_freshclam_success_age_seconds",
             "update's age",

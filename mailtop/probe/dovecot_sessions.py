@@ -66,7 +66,13 @@ BOARD = Board(
     "sessions",
     "sessions",
     (
-        Metric("dovecot_connections", "connections", means="of logged in users, by any protocol"),
+        Metric(
+            "dovecot_connections",
+            "connections",
+            means="of logged in users, by any protocol",
+            glance="sessions",
+            adds=True,
+        ),
         Metric("dovecot_users", "users", means="different users that are logged in"),
         Metric("dovecot_sessions", "by protocol", means="connections of logged in users by this protocol"),
     ),

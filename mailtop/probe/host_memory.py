@@ -30,7 +30,15 @@ BOARD = Board(
     "hosts",
     "memory",
     (
-        Metric("host_memory_used_ratio", "used", "%", 0.90, 0.95, means="of memory: what no program could be given"),
+        Metric(
+            "host_memory_used_ratio",
+            "used",
+            "%",
+            0.90,
+            0.95,
+            means="of memory: what no program could be given",
+            glance="memory",
+        ),
         Metric("host_memory_available_bytes", "available", "B", means="to programs, without swapping"),
         Metric("host_memory_bytes", "of", "B", means="all the memory there is"),
         Metric("host_swap_used_ratio", "swap", "%", 0.80, means="of swap space, where there is any"),

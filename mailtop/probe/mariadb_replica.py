@@ -83,7 +83,14 @@ BOARD = Board(
     "replication",
     "replica",
     (
-        Metric("mariadb_replica_io_running", "IO thread", crit=0.0, falls=True, means="1: connected to its source"),
+        Metric(
+            "mariadb_replica_io_running",
+            "IO thread",
+            crit=0.0,
+            falls=True,
+            means="1: connected to its source",
+            glance="replica behind",
+        ),
         Metric("mariadb_replica_sql_running", "SQL thread", crit=0.0, falls=True, means="1: applies what it received"),
         Metric(
             "mariadb_replica_lag_seconds",

@@ -150,7 +150,12 @@ BOARD = Board(
     "archive",
     "archive",
     (
-        Metric("piler_received_total", "archived", means="mails that Piler took, duplicates among them"),
+        Metric(
+            "piler_received_total",
+            "archived",
+            means="mails that Piler took, duplicates among them",
+            glance="index behind",
+        ),
         Metric("piler_duplicates_total", "duplicates", means="mails that it had already"),
         Metric("piler_newest_seconds", "newest", "s", means="since the newest mail was archived"),
         Metric(
