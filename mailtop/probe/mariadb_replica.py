@@ -83,14 +83,7 @@ BOARD = Board(
     "replication",
     "replica",
     (
-        Metric(
-            "mariadb_replica_io_running",
-            "IO thread",
-            crit=0.0,
-            falls=True,
-            means="1: connected to its source",
-            glance="replica behind",
-        ),
+        Metric("mariadb_replica_io_running", "IO thread", crit=0.0, falls=True, means="1: connected to its source"),
         Metric("mariadb_replica_sql_running", "SQL thread", crit=0.0, falls=True, means="1: applies what it received"),
         Metric(
             "mariadb_replica_lag_seconds",
@@ -99,6 +92,7 @@ BOARD = Board(
             LATE,
             TOO_LATE,
             means="behind its source, beyond the delay that is wanted; not known while a thread does not run",
+            glance="replica behind",
         ),
         Metric(
             "mariadb_replica_unapplied_transactions", "unapplied", means="transactions received and not yet applied"

@@ -150,12 +150,7 @@ BOARD = Board(
     "archive",
     "archive",
     (
-        Metric(
-            "piler_received_total",
-            "archived",
-            means="mails that Piler took, duplicates among them",
-            glance="index behind",
-        ),
+        Metric("piler_received_total", "archived", means="mails that Piler took, duplicates among them"),
         Metric("piler_duplicates_total", "duplicates", means="mails that it had already"),
         Metric("piler_newest_seconds", "newest", "s", means="since the newest mail was archived"),
         Metric(
@@ -177,6 +172,7 @@ BOARD = Board(
             300.0,
             1800.0,
             means="how long the oldest of them is archived; where an indexer runs, beyond its half hour",
+            glance="index behind",
         ),
         Metric("piler_failed_files", "failed", "", 1.0, means="files in /var/piler/error (at most 10,000)"),
         Metric("piler_server_up", "reaches", crit=0.0, falls=True, means="1: Piler's container reaches that server"),
