@@ -56,7 +56,10 @@ class Collector:
         self._wake = asyncio.Event()
         self._denied_in = 0  # the link generation in which this was denied
         self._cost = 0.0
-        self.state = ProbeState(target.name, probe.name, Health.UNKNOWN, every=probe.every, note="not asked yet")
+        self._aside = probe.board is not None and probe.board.aside
+        self.state = ProbeState(
+            target.name, probe.name, Health.UNKNOWN, every=probe.every, note="not asked yet", aside=self._aside
+        )
 
     async def keep(self) -> None:
         """Run at the probe's pace while there is a connection: until cancelled."""
@@ -113,7 +116,9 @@ class Collector:
         took = self._clock.monotonic() - started
         self._cost = self.probe.cost(found, took)
         self._deliver(self.target, self.probe.name, found, asked)  # true when asked; the answer may be seconds old
-        self.state = ProbeState(self.target.name, self.probe.name, Health.OK, asked, took, self._pause(), tried=asked)
+        self.state = ProbeState(
+            self.target.name, self.probe.name, Health.OK, asked, took, self._pause(), tried=asked, aside=self._aside
+        )
 
     def _ending(self) -> bool:
         """Is the task that runs this being cancelled itself?"""
@@ -129,5 +134,4 @@ class Collector:
 
     def say(self, health: Health, note: str) -> None:
         """Tell the face how this probe is."""
-        state, now = self.state, self._clock.now()
-        self.state = ProbeState(state.target, state.probe, health, state.last_ok, state.took, state.every, note, now)
+        self.state = replace(self.state, health=health, note=note, tried=self._clock.now())

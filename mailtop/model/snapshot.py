@@ -69,7 +69,8 @@ class HostState(Struct, frozen=True):
 class ProbeState(Struct, frozen=True):
     """One probe on one target: when it last succeeded, how long it took (seconds), and why it fails.
 
-    `tried`: when it last ran at all, 0.0 = not yet.
+    `tried`: when it last ran at all, 0.0 = not yet. `aside`: for a screen of its own: whoever wants the queue does not
+    wait for it.
     """
 
     target: str
@@ -80,6 +81,7 @@ class ProbeState(Struct, frozen=True):
     every: float = 0.0
     note: str = ""
     tried: float = 0.0
+    aside: bool = False
 
 
 class TargetState(Struct, frozen=True):

@@ -53,13 +53,15 @@ def _little(found: tuple[Found, ...], took: float) -> float:  # noqa: ARG001
 class Board:
     """Where what a probe finds is shown, and how it is judged. `screen`: by name; `title`: one or two words.
 
-    Samples without a metric are kept as series, and not shown. `order`: among the blocks of a target.
+    Samples without a metric are kept as series, and not shown. `order`: among the blocks of a target. `aside`: what it
+    shows stands there alone: a command that prints the queue, or acts on it, does not wait for it.
     """
 
     screen: str
     title: str
     metrics: tuple[Metric, ...] = ()
     order: int = 50
+    aside: bool = True
 
 
 @dataclass(frozen=True)

@@ -63,6 +63,7 @@ BOARD = Board(
         Metric("filesystem_used_inodes_ratio", "inodes", "%", 0.80, 0.90, means="inodes in use"),
     ),
     order=20,
+    aside=False,
 )
 
 PROBE = Probe("host_disk", None, run, every=60.0, needs=Needs(binary=("df",)), board=BOARD)

@@ -31,6 +31,7 @@ BOARD = Board(
         Metric("host_uptime_seconds", "up", "s", means="since the boot"),
     ),
     order=10,
+    aside=False,
 )
 
 PROBE = Poll(

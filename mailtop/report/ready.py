@@ -18,8 +18,7 @@ WITHIN = 30.0  # seconds; then what there is has to do, and what is missing says
 async def first_reading(console: Console, *, listing: bool = False, within: float = WITHIN) -> Snapshot:
     """Wait for a complete snapshot and return it; after `within` seconds, the newest as it is.
 
-    `listing`: also wait for a full listing of every queue.
-    """
+    What is `aside` is not waited for, and a full listing, which may want to be asked for, only with `listing`."""
     newest: Snapshot | None = None
     asked: set[str] = set()
     try:
@@ -51,7 +50,7 @@ def _complete(snapshot: Snapshot) -> bool:
         and all(
             probe.tried
             for probe in snapshot.probes
-            if _host(probe.target) in up and probe.probe != LISTING  # which may wait to be asked for
+            if _host(probe.target) in up and probe.probe != LISTING and not probe.aside
         )
         and all(log.note not in BEFORE for log in snapshot.logs if _host(log.target) in up)
     )
