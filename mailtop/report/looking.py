@@ -34,7 +34,7 @@ async def _look(console: Console, within: float) -> tuple[Survey, ...]:
     with suppress(TimeoutError):
         async with asyncio.timeout(GATED):
             async for snapshot in console.snapshots():
-                if all(probe.tried for probe in snapshot.probes if probe.target not in _down(snapshot)):
+                if all(probe.tried or probe.aside for probe in snapshot.probes if probe.target not in _down(snapshot)):
                     break
     return await console.survey()
 

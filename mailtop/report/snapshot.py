@@ -92,6 +92,7 @@ def as_json(snapshot: Snapshot, causes: tuple[Cause, ...]) -> dict[str, object]:
                 "note": probe.note,
             }
             for probe in snapshot.probes
+            if probe.tried or not probe.aside
         ],
     }
 
@@ -167,7 +168,11 @@ def as_text(snapshot: Snapshot, causes: tuple[Cause, ...]) -> list[str]:
         for cause in causes
     ]
     lines += [f"{one.target}: {one.told(snapshot.at)}" for one in snapshot.destinations]
-    lines += [f"{probe.target} {probe.probe}: {probe.note}" for probe in snapshot.probes if probe.note]
+    lines += [
+        f"{probe.target} {probe.probe}: {probe.note}"
+        for probe in snapshot.probes
+        if probe.note and (probe.tried or not probe.aside)
+    ]
     return lines
 
 
