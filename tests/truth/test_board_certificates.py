@@ -28,7 +28,7 @@ from mailtop.model.text import shown
 from mailtop.probe import probes
 from tests.truth.watching import Watching, watching
 
-pytestmark = [pytest.mark.lab, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.soak, pytest.mark.lab, pytest.mark.timeout(180)]
 
 OURS = ("proxy_certificates", "nginx_status")
 PACES = {probe.name: ProbeSettings(every=1.0, enabled=probe.name in OURS) for probe in probes()}

@@ -21,7 +21,7 @@ from mailtop.model.snapshot import PageAsk
 from mailtop.probe import probes
 from tests.truth.watching import Watching, watching
 
-pytestmark = pytest.mark.lab
+pytestmark = [pytest.mark.soak, pytest.mark.lab, pytest.mark.timeout(600)]
 
 OURS = ("host_cpu", "host_memory", "host_pressure", "host_mounts", "containers", "container_usage")
 PACES = {probe.name: ProbeSettings(every=1.0, enabled=probe.name in OURS) for probe in probes()}
