@@ -19,7 +19,7 @@ from mailtop.model.health import Health
 from tests.truth.spare_database import FIRST, SpareDatabase, figure, only, says, until
 from tests.truth.watching import watching
 
-pytestmark = [pytest.mark.faults, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.soak, pytest.mark.lab, pytest.mark.timeout(240)]
 
 SERVICES = Path(__file__).parents[1] / "lab" / "services"
 CONFIGURATION = """

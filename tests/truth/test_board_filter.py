@@ -19,7 +19,7 @@ from mailtop.model.snapshot import PageAsk
 from mailtop.probe import probes
 from tests.truth.watching import Watching, watching
 
-pytestmark = [pytest.mark.faults, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.soak, pytest.mark.lab, pytest.mark.timeout(240)]
 
 OURS = ("clamd", "clamav_signatures", "spamd", "amavis", "amavis_quarantine")
 PACES = {probe.name: ProbeSettings(every=1.0, enabled=probe.name in OURS) for probe in probes()}

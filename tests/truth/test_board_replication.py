@@ -16,7 +16,7 @@ from mailtop.model.text import shown
 from tests.truth.spare_database import FIRST, SECOND, SpareDatabase, figure, only, says, until
 from tests.truth.watching import watching
 
-pytestmark = [pytest.mark.faults, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.soak, pytest.mark.lab, pytest.mark.timeout(240)]
 
 FOLLOW = """
 CHANGE MASTER TO MASTER_HOST = '127.0.0.1', MASTER_PORT = 3307, MASTER_USER = 'repl', MASTER_PASSWORD = 'replpw',

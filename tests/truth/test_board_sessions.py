@@ -20,7 +20,7 @@ from mailtop.model.snapshot import PageAsk
 from mailtop.model.text import shown
 from tests.truth.watching import HERE, Watching, watching
 
-pytestmark = [pytest.mark.faults, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.soak, pytest.mark.lab, pytest.mark.timeout(240)]
 
 USER, OTHER = "ann@sessions.test", "ben@sessions.test"
 MOST = 6  # imap processes, and a user's connections from one address
