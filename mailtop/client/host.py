@@ -96,8 +96,8 @@ class LiveHost:
         kind, _, rest = follow.source.partition(":")
         thing = f"{self.name}/{container}" if container else self.name
         if kind == "docker" and (container or self._docker is None):
-            if follow.spare and not self._forwards:  # each would hold one of the few sessions that sshd opens
-                raise Denied(f"{thing}: log", "left out: no socket is forwarded, and sessions are few", _MORE)
+            if follow.spare:
+                self.afford(f"{thing}: log")
             return self._engine_of_host().logs(container, follow.since, follow.resume, timed=follow.timed)
         ask = partial(self.ask, container, by="log")
         if kind.startswith("/"):
@@ -111,6 +111,11 @@ class LiveHost:
     def _wait(self, seconds: float) -> bool:
         """Wait so long; False as soon as the connection is ended."""
         return not self._ended.wait(seconds)
+
+    def afford(self, thing: str) -> None:
+        """Where no socket is forwarded each container that is asked, or followed, holds one of sshd's few sessions."""
+        if not self._forwards:
+            raise Denied(thing, "left out: no socket is forwarded, and sessions are few", _MORE)
 
     def alive(self) -> bool:
         """Is the connection up, as far as we know without asking?"""

@@ -127,6 +127,8 @@ class Collector:
 
     async def _asked(self) -> Iterable[Found]:
         """Put the question, by sudo where that is the way; raises at once for a right that is known to be missing."""
+        if self._aside and (self.target.container or self.probe.needs.engine):
+            self._link.source.afford(self.target.name)
         rights = await self._rights(self.target.container)
         rights.check(self.probe.needs)
         fitted = partial(rights.fitted, needs=self.probe.needs)

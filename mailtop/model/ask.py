@@ -185,6 +185,9 @@ class Source(Protocol):
         from one that is still being dialled, or read back.
         """
 
+    def afford(self, thing: str) -> None:
+        """Raise Denied where what can wait is not to be asked of containers or of the Engine. `thing`: for what."""
+
     def alive(self) -> bool:
         """Is the connection up, as far as we know without asking?"""
 

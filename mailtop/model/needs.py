@@ -7,6 +7,7 @@ from msgspec import Struct
 
 class Needs(Struct, frozen=True):
     """`binary`: programs in PATH. `socket`: a Unix socket's path. `root`: only root may (else `sudo`, one line of it).
+    `engine`: Docker's API, though it is asked of the host.
 
     >>> Needs(binary=("postqueue",)).binary
     ('postqueue',)
@@ -16,3 +17,4 @@ class Needs(Struct, frozen=True):
     socket: str = ""
     root: bool = False
     sudo: str = ""
+    engine: bool = False

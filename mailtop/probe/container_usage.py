@@ -17,7 +17,7 @@ from mailtop.model.text import Foreign, shown
 from mailtop.model.topology import Target
 from mailtop.parse import docker_stats
 from mailtop.parse.docker_stats import Run, Usage
-from mailtop.probe import Board, Found, Metric, Probe
+from mailtop.probe import Board, Found, Metric, Needs, Probe
 
 _MOST = 25  # at a second each they are read before what was read first is old
 _COLUMNS = ("name", ">memory", ">limit", ">used", ">cores allowed")
@@ -96,4 +96,4 @@ BOARD = Board(
     order=32,
 )
 
-PROBE = Probe("container_usage", None, run, every=30.0, board=BOARD)
+PROBE = Probe("container_usage", None, run, every=30.0, needs=Needs(engine=True), board=BOARD)

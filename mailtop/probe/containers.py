@@ -14,7 +14,7 @@ from mailtop.model.text import Foreign, shown
 from mailtop.model.topology import Target
 from mailtop.parse import docker_stats
 from mailtop.parse.docker_stats import Listed, Run
-from mailtop.probe import Board, Found, Metric, Probe
+from mailtop.probe import Board, Found, Metric, Needs, Probe
 
 _LINES = 50
 _COLUMNS = ("name", "state", "health", ">restarts", "started (UTC)")
@@ -93,4 +93,4 @@ BOARD = Board(
 )
 _METRICS = {metric.name: metric for metric in BOARD.metrics}
 
-PROBE = Probe("containers", None, run, every=15.0, board=BOARD)
+PROBE = Probe("containers", None, run, every=15.0, needs=Needs(engine=True), board=BOARD)

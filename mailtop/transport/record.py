@@ -61,6 +61,10 @@ class Recorder:
             raise
         self._write(LogEnded(self._now(), self._host, container, follow.source))
 
+    def afford(self, thing: str) -> None:
+        """See Source."""
+        self._source.afford(thing)
+
     def alive(self) -> bool:
         """Is the connection up?"""
         alive = self._source.alive()

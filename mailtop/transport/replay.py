@@ -176,6 +176,9 @@ class Replay:
                     raise LinkLost(self._host, "the connection was lost then")
                 self._player.moved.wait()
 
+    def afford(self, thing: str) -> None:
+        """A recording has what it has."""
+
     def alive(self) -> bool:
         """Was the host connected at this moment?"""
         link = self._player.link(self._host)
@@ -252,6 +255,9 @@ class ReplaySource:
                 chunk = self._fed[container][at]
             at += 1
             yield chunk
+
+    def afford(self, thing: str) -> None:
+        """A recording has what it has."""
 
     def alive(self) -> bool:
         """Connected, and not lost."""

@@ -57,6 +57,9 @@ class Incident:
     def connect(self) -> None:
         """At once."""
 
+    def afford(self, thing: str) -> None:
+        """It can afford all."""
+
     def alive(self) -> bool:
         """Until it is closed."""
         return not self._closed.is_set()

@@ -25,6 +25,10 @@ class Copy:
         """See Source."""
         self._source.connect()
 
+    def afford(self, thing: str) -> None:
+        """See Source."""
+        self._source.afford(thing)
+
     def alive(self) -> bool:
         """See Source."""
         return self._source.alive()

@@ -53,6 +53,9 @@ class MailHost:
             raise self.faults.pop("connect")
         self.up = True
 
+    def afford(self, thing: str) -> None:
+        pass
+
     def alive(self) -> bool:
         return self.up
 

@@ -46,6 +46,9 @@ class Wire:
     def follow(self, container: str, follow: Follow) -> Iterator[Chunk]:
         return iter(())
 
+    def afford(self, thing: str) -> None:
+        pass
+
     def alive(self) -> bool:
         return self.living.is_set()
 

@@ -289,7 +289,6 @@ async def test_without_docker_rights_the_host_is_watched_and_docker_says_what_to
         await watched.until("mail2 is read", lambda s: log(s, DISTANT).health is Health.OK)
 
 
-@pytest.mark.soak  # not now: the probes of the other screens take the few sessions that Postfix needs
 async def test_where_forwarding_is_off_docker_is_reached_by_dial_stdio(fresh_lab: Lab, tmp_path: Path) -> None:
     await on(fresh_lab.forbid_forwarding, "mail1")
     try:
