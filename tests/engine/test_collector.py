@@ -12,9 +12,11 @@ from mailtop.engine.clock import SystemClock
 from mailtop.engine.collector import STOPPED, Collector
 from mailtop.engine.link import Link
 from mailtop.model.ask import Answer, Asking, Command, Engine, Put, Tls
+from mailtop.model.errors import Denied
 from mailtop.model.sample import Fact
+from mailtop.model.snapshot import Health
 from mailtop.model.topology import Target
-from mailtop.probe import Found, Probe
+from mailtop.probe import Board, Found, Probe
 from mailtop.transport.replay import ReplaySource
 
 
@@ -94,3 +96,37 @@ async def test_stopping_what_does_not_run_does_nothing(slow: tuple[Collector, Sl
     await collector.run()
 
     assert delivered == [Fact("said", "up")]
+
+
+class Few(ReplaySource):
+    """A host with few sessions."""
+
+    def afford(self, thing: str) -> None:
+        raise Denied(thing, "sessions are few")
+
+
+@pytest.mark.parametrize(
+    ("target", "board", "asked"),
+    [
+        (Target("mail1", "dovecot"), Board("sessions", "sessions"), False),
+        (Target("mail1"), Board("hosts", "host"), True),
+        (Target("mail1", "postfix"), None, True),
+    ],
+)
+async def test_what_can_wait_asks_no_container_where_sessions_are_few(
+    target: Target, board: Board | None, asked: bool
+) -> None:
+    delivered, clock = list[object](), SystemClock()
+    link = Link("mail1", lambda: Few({(target.container, "uptime"): lambda ask: Answer(b"up")}), clock)
+    keeping = asyncio.create_task(link.keep())
+    await link.wait_up()
+    probe = Probe("uptime", None, asking, board=board)
+    collector = Collector(probe, target, link, clock, lambda t, p, found, at: delivered.extend(found))
+
+    await collector.run()
+
+    assert bool(delivered) is asked
+    assert collector.state.health is (Health.OK if asked else Health.DENIED)
+    keeping.cancel()
+    await asyncio.gather(keeping, return_exceptions=True)
+    await link.close()
