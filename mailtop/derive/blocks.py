@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from msgspec.structs import replace
 
@@ -65,28 +65,31 @@ def block_alerts(blocks: Iterable[Block], screens: Callable[[str], str]) -> Iter
                 yield Alert(figure.metric, target, figure.reading.health, 0.0, words, screens(one.probe))
 
 
-def glances(blocks: Sequence[Block], metrics: Iterable[Metric]) -> tuple[Figure, ...]:
+def glances(blocks: Iterable[Block], metrics: Mapping[str, Sequence[Metric]]) -> tuple[Figure, ...]:
     """Return a figure for each metric that is meant for Overview: the worst of all targets', or their sum.
 
-    A sum that lacks a target's part is unknown, however high it is; what is wrong all the same is wrong.
+    `metrics`: of each probe. Where one target's part is not known, neither is the sum, nor that all are well; what is
+    wrong all the same is wrong. A metric that no target has is left out.
     """
-    found: list[Figure] = []
-    for metric in metrics:
-        parts = [
-            (one, figure)
-            for one in blocks
-            for figure in one.figures
-            if metric.glance and figure.metric == metric.name and figure.reading.value is not None
-        ]
-        if not parts:
-            continue
-        worst = min(parts, key=lambda part: (_ORDER.index(part[1].reading.health), _badness(metric, part[1])))
-        block_, figure = worst
-        reading, of = figure.reading, f"{block_.target} {figure.of}".strip()
-        if metric.adds:
-            reading, of = replace(reading, value=sum(one.reading.value or 0.0 for _, one in parts)), ""
-        found.append(replace(figure, label=metric.glance, of=of, reading=reading))
-    return tuple(found)
+    parts: dict[str, list[tuple[str, Figure]]] = {}
+    meant: dict[str, Metric] = {}
+    for one in blocks:
+        for metric in metrics.get(one.probe, ()):
+            meant.setdefault(metric.name, metric)
+            mine = [(one.target, figure) for figure in one.figures if figure.metric == metric.name]
+            if one.stale and not mine:  # it may have what nobody could ask for
+                mine = [(one.target, Figure(metric.name, "", reading=Reading(None, one.health, note=one.note)))]
+            parts.setdefault(metric.name, []).extend(mine)
+    return tuple(_glance(metric, parts[name]) for name, metric in meant.items() if parts[name])
+
+
+def _glance(metric: Metric, parts: Sequence[tuple[str, Figure]]) -> Figure:
+    target, figure = min(parts, key=lambda part: (_ORDER.index(part[1].reading.health), _badness(metric, part[1])))
+    reading, of = figure.reading, f"{target} {figure.of}".strip()
+    known = [one.reading.value for _, one in parts if one.reading.value is not None]
+    if metric.adds:
+        reading, of = replace(reading, value=sum(known) if known else None), ""
+    return replace(figure, label=metric.glance, of=of, reading=reading)
 
 
 def _badness(metric: Metric, figure: Figure) -> float:

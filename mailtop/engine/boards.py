@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from mailtop.derive.blocks import as_of, block, block_alerts, glances
-from mailtop.derive.search import search_hop
+from mailtop.derive.blocks import as_of, block
 from mailtop.engine.watch import Watch
 from mailtop.metrics.store import Store, key_of
-from mailtop.model.board import Block, Figure
+from mailtop.model.board import Block
 from mailtop.model.sample import Kind, Sample
-from mailtop.model.snapshot import Alert, Health, HopState, Page, PageAsk, ProbeState
-from mailtop.probe import Board, listeners, probes
+from mailtop.model.snapshot import Health, Page, PageAsk, ProbeState
+from mailtop.probe import listeners, probes
+
+SPARE = 100
+"""Blocks of targets that are gone, which are kept before they are forgotten."""
 
 
 class Boards:
@@ -23,8 +25,13 @@ class Boards:
         self._blocks: dict[tuple[str, str], Block] = {}
         self._boards = {probe.name: probe.board for probe in probes() if probe.board is not None}
         self._boards |= {listener.name: listener.board for listener in listeners()}
-        metrics = [metric for board in self._boards.values() for metric in board.metrics if metric.glance]
-        self._glanced = tuple({metric.name: metric for metric in metrics}.values())  # several probes share some
+        self.glanced = {
+            name: shown
+            for name, board in self._boards.items()
+            if (shown := [metric for metric in board.metrics if metric.glance])
+        }
+        """Of each probe, the metrics that Overview shows."""
+        self._ordered: dict[str, tuple[tuple[tuple[str, str], ...], Sequence[tuple[str, str]]]] = {}
         self.heard: dict[tuple[str, str], ProbeState] = {}
         """Of what logs tell, by target and listener: how it is."""
 
@@ -41,35 +48,36 @@ class Boards:
         self._blocks[target, probe] = block(target, probe, board.title, board.metrics, found, rates.get, at)
         self.version += 1
 
-    def page(self, ask: PageAsk, watches: Mapping[str, Watch], now: float) -> Page:
-        """The blocks of one screen (`ask.where`), in the order of hosts, targets and boards."""
-        blocks = tuple(one for one in self._now(watches, now) if self._board(one).screen == ask.where)
-        wanted = tuple(one for one in blocks if ask.target in ("", one.target))
-        unknown = "" if wanted else "nothing to show here was found yet"
-        return Page(ask, self.version, len(wanted), now, "probes", unknown=unknown, blocks=wanted)
-
-    def alerts(self, watches: Mapping[str, Watch], now: float) -> Iterable[Alert]:
-        """What of all that is known now is warn or crit."""
-        return block_alerts(self._now(watches, now), lambda probe: self._boards[probe].screen)
-
-    def search(self, watches: Mapping[str, Watch], now: float) -> HopState:
-        """The hop into the index, as the archive's probes tell it."""
-        return search_hop(self._now(watches, now))
-
-    def glance(self, watches: Mapping[str, Watch], now: float) -> tuple[Figure, ...]:
-        """What Overview shows of it: a figure each, over all targets."""
-        return glances(tuple(self._now(watches, now)), self._glanced)
-
-    def _board(self, block: Block) -> Board:
-        return self._boards[block.probe]
-
-    def _now(self, watches: Mapping[str, Watch], now: float) -> Iterable[Block]:
-        """Every block, as it is now; of a probe that has never told anything, an empty one that says why."""
+    def now(self, watches: Mapping[str, Watch], now: float) -> tuple[Block, ...]:
+        """Every block, as it is now, in the order of hosts, targets and boards; of a probe that has never told
+        anything, an empty one that says why."""
+        blocks: list[Block] = []
         for host, watch in watches.items():
             lost = "" if watch.link.up else watch.link.state.note or "not connected"
             states = {key: one.state for key, one in watch.collectors.items() if key[1] in self._boards}
             states |= {key: state for key, state in self.heard.items() if key[0] in watch.targets}
-            for name, probe in sorted(states, key=lambda one: (one[0] != host, one[0], self._boards[one[1]].order)):
-                state = states[name, probe]
-                empty = Block(name, probe, self._boards[probe].title, Health.UNKNOWN)
-                yield as_of(self._blocks.get((name, probe), empty), state, now, lost)
+            for key in self._in_order(host, tuple(states)):
+                found = self._blocks.get(key) or Block(*key, self._boards[key[1]].title, Health.UNKNOWN)
+                blocks.append(as_of(found, states[key], now, lost))
+        if len(self._blocks) > 2 * len(blocks) + SPARE:  # containers come and go under ever new names
+            kept = {(one.target, one.probe) for one in blocks}
+            self._blocks = {key: found for key, found in self._blocks.items() if key in kept}
+        return tuple(blocks)
+
+    def page(self, ask: PageAsk, blocks: Iterable[Block], now: float) -> Page:
+        """Those of one screen (`ask.where`), of one target where it names one."""
+        wanted = tuple(one for one in blocks if self.screen(one.probe) == ask.where and ask.target in ("", one.target))
+        unknown = "" if wanted else "nothing to show here was found yet"
+        return Page(ask, self.version, len(wanted), now, "probes", unknown=unknown, blocks=wanted)
+
+    def screen(self, probe: str) -> str:
+        """The name of the screen that shows what a probe finds."""
+        return self._boards[probe].screen
+
+    def _in_order(self, host: str, keys: tuple[tuple[str, str], ...]) -> Sequence[tuple[str, str]]:
+        """The host itself first, then its targets by name. Sorted anew only when others are watched."""
+        known = self._ordered.get(host)
+        if known is None or known[0] != keys:
+            by = sorted(keys, key=lambda key: (key[0] != host, key[0], self._boards[key[1]].order))
+            known = self._ordered[host] = keys, by
+        return known[1]

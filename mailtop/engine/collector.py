@@ -19,6 +19,7 @@ from mailtop.model.topology import Target
 from mailtop.probe import Found, Probe
 
 STOPPED = "ended by the operator"
+AGAIN = 60.0  # seconds after which what failed is tried again, at most
 GATED = 0.5  # seconds until a gate that was closed is tried again: it costs the host nothing
 Deliver = Callable[[Target, str, Iterable[Found], float], None]
 
@@ -79,7 +80,10 @@ class Collector:
                 self._wake.clear()
 
     def _pause(self) -> float:
-        return max(0.25, interval(self.probe.every * self.pace, self._cost))
+        """Seconds until the next run: after a failure sooner, so that its end is not noticed an hour late."""
+        failed = self.state.tried > 0.0 and self.state.health is Health.UNKNOWN
+        every = min(self.probe.every, AGAIN) if failed else self.probe.every
+        return max(0.25, interval(every * self.pace, self._cost))
 
     def refresh(self, *, force: bool = False) -> None:
         """Run now instead of at the next interval; `force`: whatever the gate says."""

@@ -94,12 +94,12 @@ def test_at_a_glance_the_worst_of_all_targets_or_their_sum() -> None:
     fill = Metric("disk_used_ratio", "used", "%", warn=0.8, glance="disks")
     left = Metric("left_ratio", "left", "%", warn=0.2, falls=True, glance="left")
     failed = Metric("failed", "failed", warn=9, glance="failed", adds=True)
-    metrics = (fill, left, failed)
+    metrics = {"p": (fill, left, failed)}
 
     def one(target: str, *values: float) -> Block:
         names = zip(("disk_used_ratio", "left_ratio", "failed"), values, strict=True)
         samples = [Sample(name, value) for name, value in names]
-        return block(target, "p", "", metrics, samples, lambda key: None, 1.0)
+        return block(target, "p", "", metrics["p"], samples, lambda key: None, 1.0)
 
     found = glances([one("a", 0.5, 0.5, 3), one("b", 0.85, 0.4, 4)], metrics)
 
@@ -109,6 +109,13 @@ def test_at_a_glance_the_worst_of_all_targets_or_their_sum() -> None:
         ("failed", "", 7.0, "ok"),
     ]
     assert not glances([], metrics)
+    blind = Block("c", "p", "", Health.DENIED, stale=True, note="no right")
+    lacking = glances([one("a", 0.85, 0.5, 3), blind], metrics)
+    assert [(figure.of, figure.reading.value, figure.reading.health.value) for figure in lacking] == [
+        ("a", 85.0, "warn"),
+        ("c", None, "denied"),
+        ("", 3.0, "denied"),
+    ]
 
 
 @pytest.mark.parametrize(

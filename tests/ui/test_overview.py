@@ -23,6 +23,15 @@ async def test_a_row_that_cannot_be_filled_says_why() -> None:
         assert "not watched yet" in mail.line(" search  ")
 
 
+async def test_a_host_s_health_stands_under_its_own_name_where_not_all_have_a_part_in_a_hop() -> None:
+    snapshot = well()
+    search = replace(snapshot.hops[-1], hosts=(("mail1", Health.CRIT),))
+    async with driven(replace(snapshot, hops=(*snapshot.hops[:-1], search))) as mail:
+        head, row = mail.line("mail 1 2"), mail.line(" search  ")
+        assert row[head.index("mail 1") + 5] == "✖"
+        assert row[head.index("1 2") + 2 :].strip() == ""
+
+
 async def test_a_hop_with_traffic_and_no_success_is_seen() -> None:
     async with driven(broken()) as mail:
         assert "archive ✖ 11 m" in mail.line("last ok")

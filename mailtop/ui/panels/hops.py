@@ -81,8 +81,10 @@ def _hosts(names: Sequence[str]) -> tuple[str, int, Callable[[HopState], Line]]:
 
         def cell(hop: HopState) -> Line:
             pieces: list[Span] = []
-            for (_, health), tail in zip(hop.hosts, tails, strict=False):
-                pieces += [(" " if pieces else " " * len(lead), "text"), *fit(sign(health), len(tail))]
+            healths = dict(hop.hosts)  # a host that has no part in a hop has no sign there
+            for name, tail in zip(names, tails, strict=True):
+                drawn = sign(healths[name]) if name in healths else ()
+                pieces += [(" " if pieces else " " * len(lead), "text"), *fit(drawn, len(tail))]
             return tuple(pieces)
 
         return title, len(title), cell
