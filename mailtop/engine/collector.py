@@ -40,8 +40,11 @@ class Collector:
         deliver: Deliver,
         gate: Callable[[Target, Probe], str] = lambda target, probe: "",  # noqa: ARG005
         rights: Callable[[str], Awaitable[Capabilities]] = _untold,
+        calm: Callable[[Probe], float] = lambda probe: 1.0,  # noqa: ARG005
     ) -> None:
-        """`gate` says why it may not run by itself now, empty where it may. `rights`: what we may do in a container."""
+        """`gate` says why it may not run by itself now, empty where it may. `rights`: what we may do in a container.
+        `calm`: how many times its interval it may take its time, for nobody looks.
+        """
         self.probe = probe
         self.target = target
         self.pace = 1.0
@@ -50,6 +53,7 @@ class Collector:
         self._deliver = deliver
         self._gate = gate
         self._rights = rights
+        self._calm = calm
         self._forced = False
         self.running_since = 0.0
         self._running: asyncio.Task[Iterable[Found]] | None = None
@@ -83,12 +87,16 @@ class Collector:
         """Seconds until the next run: after a failure sooner, so that its end is not noticed an hour late."""
         failed = self.state.tried > 0.0 and self.state.health is Health.UNKNOWN
         every = min(self.probe.every, AGAIN) if failed else self.probe.every
-        return max(0.25, interval(every * self.pace, self._cost))
+        return max(0.25, interval(every * self.pace * self._calm(self.probe), self._cost))
 
     def refresh(self, *, force: bool = False) -> None:
         """Run now instead of at the next interval; `force`: whatever the gate says."""
         self._denied_in = 0
         self._forced = self._forced or force
+        self._wake.set()
+
+    def hasten(self) -> None:
+        """Run now, where that is allowed: somebody looks."""
         self._wake.set()
 
     def stop(self) -> None:

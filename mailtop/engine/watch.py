@@ -30,8 +30,9 @@ class Watch:
     """Keeps collectors and followers for all that runs on one host.
 
     `follower` makes the follower of a target's log, or None for a target whose log is not read. `gate` says why a
-    probe may not run by itself now, empty where it may. `twin` names the host under which a machine, or an Engine, is
-    shown already (host, `machine` or `engine`, its identity), empty where under none.
+    probe may not run by itself now, empty where it may; `calm`, how many times its interval it may take. `twin` names
+    the host under which a machine, or an Engine, is shown already (host, `machine` or `engine`, its identity), empty
+    where under none.
     """
 
     def __init__(
@@ -46,6 +47,7 @@ class Watch:
         deliver: Deliver,
         follower: Callable[[Target, Link], Follower[Any] | None],
         gate: Callable[[Target, Probe], str],
+        calm: Callable[[Probe], float] = lambda probe: 1.0,  # noqa: ARG005
         twin: Callable[[str, str, str], str] = lambda host, what, identity: "",  # noqa: ARG005
         sudo: bool = True,
         socket: str = "",
@@ -71,6 +73,7 @@ class Watch:
         self._deliver = deliver
         self._follower = follower
         self._gate = gate
+        self._calm = calm
         self._twin = twin
         self._socket = socket
         self._begun = begun
@@ -283,7 +286,7 @@ class Watch:
         for probe in self._probes:
             if probe.name in wanted and (name, probe.name) not in self.collectors:
                 self.collectors[name, probe.name] = Collector(
-                    probe, target, self.link, self._clock, self._deliver, self._gate, self.rights.of
+                    probe, target, self.link, self._clock, self._deliver, self._gate, self.rights.of, self._calm
                 )
         follower = self._follower(target, self.link)
         if follower is None:

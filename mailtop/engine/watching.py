@@ -47,6 +47,8 @@ from mailtop.probe.postfix_listing import PROBE as LISTING
 
 OLD_ANSWER = 10.0  # seconds; a recording that is played fast answers with what was true so long ago
 
+LOOKED, SELDOM = 60.0, 3.0  # seconds for which a look at a screen counts; by how much what is not seen is slower
+
 MEASURED = 10.0  # seconds between two entries of figures that rest
 MOVED = 2.0  # the same of figures that move: growth is spread over the steps that it took, so none is lost
 
@@ -102,6 +104,7 @@ class Watching:
         self._faults: dict[str, str] = {}
         self._causes_version = 0
         self._writers: dict[str, tuple[bytes, frozenset[bytes]]] = {}  # who writes into a Postfix's log
+        self._looks: dict[str, float] = {}  # when a screen was last looked at
         self._identities: dict[tuple[str, str], str] = {}  # (machine or engine, host) → its identity
 
     def open(self, head_start: float = 0.0) -> None:
@@ -120,6 +123,7 @@ class Watching:
                 deliver=self._deliver,
                 follower=self._follower,
                 gate=self._gate,
+                calm=self._calm,
                 twin=self._twin,
                 sudo=host.sudo,
                 begun=begun,
@@ -183,6 +187,23 @@ class Watching:
         if messages is not None and not affordable(COST * messages):
             return f"{messages:,} messages: listed only when asked for (:list), it would keep {target.host} busy"
         return ""
+
+    def look(self, screen: str, now: float) -> None:
+        """Somebody looks at a screen of boards: what stands there is asked at its own pace, and now."""
+        before, self._looks[screen] = self._looks.get(screen, 0.0), now
+        if 0.0 <= now - before < LOOKED:
+            return
+        for watch in self.watches.values():
+            for collector in watch.collectors.values():
+                board = collector.probe.board
+                if board is not None and board.screen == screen:
+                    collector.hasten()
+
+    def _calm(self, probe: Probe) -> float:
+        """What stands only on a screen that nobody looks at is asked more seldom: alerts need no more."""
+        if probe.board is None or not probe.board.aside:
+            return 1.0
+        return 1.0 if 0.0 <= self._clock.now() - self._looks.get(probe.board.screen, 0.0) < LOOKED else SELDOM
 
     def _follower(self, target: Target, link: Link) -> Follower[Any] | None:
         """The follower of a target's log. A Postfix's fills its books; a container made anew finds its books."""

@@ -33,6 +33,8 @@ class Host(MailHost):
             if self.hangs:
                 raise TimedOut("mail1", "df: no answer within 5 s")
             return Answer(BLOCKS.format(used=self.used, free=100 - self.used).encode())
+        if isinstance(ask, Command) and "/proc/meminfo" in ask.argv:
+            return Answer(b"MemTotal:  4000 kB\nMemAvailable:  3000 kB\nSwapTotal:  0 kB\nSwapFree:  0 kB\n")
         if isinstance(ask, Command) and ask.argv[0] == "cat" and "/proc/loadavg" in ask.argv:
             return Answer(b"0.50 0.40 0.30 1/100 123\n1000.00 900.00\n")
         return super().ask(container, ask, by)
@@ -109,3 +111,18 @@ async def test_a_lost_host_s_blocks_are_unknown(engine: Engine, host: Host) -> N
 
     assert lost.health is Health.UNKNOWN
     assert lost.note
+
+
+async def test_what_nobody_looks_at_is_asked_more_seldom_and_at_once_when_somebody_does(engine: Engine) -> None:
+    async with asyncio.timeout(10):
+        async for snapshot in engine.snapshots():
+            paces = {probe.probe: probe.every for probe in snapshot.probes if probe.last_ok}
+            if "host_memory" in paces:
+                break
+    assert paces["host_memory"] == 30.0
+    await block(engine, "host_memory", lambda one: not one.stale)
+    async with asyncio.timeout(10):
+        async for snapshot in engine.snapshots():
+            paces = {probe.probe: probe.every for probe in snapshot.probes}
+            if paces["host_memory"] == 10.0:
+                break

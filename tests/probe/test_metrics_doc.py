@@ -15,7 +15,8 @@ FILE = Path(__file__).parents[2] / "docs" / "metrics.md"
 HEAD = """# What mailtop measures
 
 Generated from what the probes declare. `warn` and `crit`: from there on (`≤`: at and below); `—`: shown, not judged.
-Shares are 0 … 1. A counter (`_total`) is shown as its growth a second.
+Shares are 0 … 1. A counter (`_total`) is shown as its growth a second. While
+nobody looks at a screen, what stands on it alone is asked a third as often.
 """
 BOARDS = [probe for probe in probes() if probe.board is not None]
 
