@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import socket
 from collections.abc import Callable, Iterator
@@ -23,7 +22,6 @@ from mailtop.config import HostSettings
 from mailtop.config.shape import ProbeSettings
 from mailtop.model.board import Block, Figure
 from mailtop.model.health import Health
-from mailtop.model.snapshot import PageAsk
 from mailtop.model.text import shown
 from mailtop.probe import probes
 from tests.truth.watching import Watching, watching
@@ -109,17 +107,7 @@ def nginx(lab: Lab) -> Iterator[SpareNginx]:
 
 async def until(watched: Watching, probe: str, what: str, condition: Callable[[Block], object]) -> Block:
     """The first block of the spare nginx for which a condition holds."""
-    last = None
-    try:
-        async with asyncio.timeout(45):
-            async for _ in watched.engine.snapshots():
-                page = await watched.engine.page(PageAsk("board", where="hosts", target=f"here/{NAME}"))
-                last = next((block for block in page.blocks if block.probe == probe), None)
-                if last is not None and not last.stale and condition(last):
-                    return last
-    except TimeoutError:
-        raise AssertionError(f"not within 45 s: {what}\n{last}") from None
-    raise AssertionError("the engine ended")
+    return await watched.block("hosts", f"here/{NAME}", probe, what, condition)
 
 
 def figure(block: Block, metric: str) -> Figure:

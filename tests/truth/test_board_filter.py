@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -15,7 +14,6 @@ from mailtop.config import HostSettings
 from mailtop.config.shape import ProbeSettings
 from mailtop.model.board import Block, Figure
 from mailtop.model.health import Health
-from mailtop.model.snapshot import PageAsk
 from mailtop.probe import probes
 from tests.truth.watching import Watching, watching
 
@@ -93,19 +91,12 @@ def box(lab: Lab) -> Iterator[Box]:
 
 async def until(watched: Watching, probe: str, metric: str, condition: Callable[[Figure], object]) -> Block:
     """The first block of the box in which a figure is so."""
-    last = None
-    try:
-        async with asyncio.timeout(60):
-            async for _ in watched.engine.snapshots():
-                page = await watched.engine.page(PageAsk("board", target=f"here/{NAME}", where="filter"))
-                last = next((block for block in page.blocks if block.probe == probe), None)
-                if last is not None and not last.stale:
-                    for figure in last.figures:
-                        if figure.metric == metric and figure.reading.value is not None and condition(figure):
-                            return last
-    except TimeoutError:
-        raise AssertionError(f"not within a minute: {probe} {metric}\n{last}") from None
-    raise AssertionError("the engine ended")
+
+    def so(block: Block) -> bool:
+        figures = (one for one in block.figures if one.metric == metric and one.reading.value is not None)
+        return any(map(condition, figures))
+
+    return await watched.block("filter", f"here/{NAME}", probe, f"{probe} {metric}", so)
 
 
 def at(health: Health) -> Callable[[Figure], bool]:

@@ -16,7 +16,6 @@ from maillab.waiting import wait_until
 
 from mailtop.model.board import Block
 from mailtop.model.health import Health
-from mailtop.model.snapshot import PageAsk
 from mailtop.model.text import shown
 from tests.truth.watching import HERE, Watching, watching
 
@@ -141,13 +140,7 @@ def replicating(lab: Lab) -> Iterator[SpareDovecot]:
 
 async def until(watched: Watching, screen: str, target: str, probe: str, condition: Callable[[Block], bool]) -> Block:
     """Wait until a block of now is so."""
-    async with asyncio.timeout(60):
-        async for _ in watched.engine.snapshots():
-            page = await watched.engine.page(PageAsk("board", target, screen))
-            for one in page.blocks:
-                if one.probe == probe and not one.stale and condition(one):
-                    return one
-    raise AssertionError("the engine ended")
+    return await watched.block(screen, target, probe, f"{target} {probe}", condition)
 
 
 def busy(block: Block, service: str = "imap") -> tuple[float | None, Health]:

@@ -16,7 +16,18 @@ from mailtop.engine.engine import Engine
 from mailtop.engine.making import engine_of
 from mailtop.engine.process import Setup
 from mailtop.ledger.book import Ledger
-from mailtop.model.snapshot import Health, HostState, Link, LogState, ProbeState, Reading, Snapshot, TargetState
+from mailtop.model.board import Block
+from mailtop.model.snapshot import (
+    Health,
+    HostState,
+    Link,
+    LogState,
+    PageAsk,
+    ProbeState,
+    Reading,
+    Snapshot,
+    TargetState,
+)
 
 TICK = 0.2  # seconds between two snapshots
 HISTORY = 5  # seconds of log that are read back: these tests look at what they cause themselves
@@ -77,6 +88,22 @@ class Watching:
         """Keep every snapshot: until cancelled."""
         async for snapshot in self.engine.snapshots():
             self.seen.append(snapshot)
+
+    async def block(
+        self, screen: str, target: str, probe: str, what: str, condition: Callable[[Block], object]
+    ) -> Block:
+        """Wait a minute until a probe's block of a target is of now, and so; `target` empty: of any."""
+        last = None
+        try:
+            async with asyncio.timeout(60):
+                async for _ in self.engine.snapshots():
+                    for one in (await self.engine.page(PageAsk("board", target, screen))).blocks:
+                        last = one if one.probe == probe else last
+                        if one.probe == probe and not one.stale and condition(one):
+                            return one
+        except TimeoutError:
+            raise AssertionError(f"not within a minute: {what}\n{last}") from None
+        raise AssertionError("the engine ended")
 
 
 def hosts_over_ssh(**users: str) -> dict[str, HostSettings]:
