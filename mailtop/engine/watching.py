@@ -17,6 +17,7 @@ from mailtop.derive.cells import host_cells
 from mailtop.derive.firing import firing
 from mailtop.derive.hops import Flow, hop_states
 from mailtop.derive.search import search_hop
+from mailtop.engine.attention import Attention
 from mailtop.engine.boards import Boards
 from mailtop.engine.budget import affordable
 from mailtop.engine.clock import Clock
@@ -46,8 +47,6 @@ from mailtop.probe.postfix_listing import COST
 from mailtop.probe.postfix_listing import PROBE as LISTING
 
 OLD_ANSWER = 10.0  # seconds; a recording that is played fast answers with what was true so long ago
-
-LOOKED, SELDOM = 60.0, 3.0  # seconds for which a look at a screen counts; by how much what is not seen is slower
 
 MEASURED = 10.0  # seconds between two entries of figures that rest
 MOVED = 2.0  # the same of figures that move: growth is spread over the steps that it took, so none is lost
@@ -87,6 +86,7 @@ class Watching:
         self.watches: dict[str, Watch] = {}
         self.store = Store()
         self.boards = Boards(self.store)
+        self.attention = Attention()
         self._hearing = Hearing(self.boards)
         self.logs = Logs(clock, settings.history, self._ahead, self._hearing.take, driven=driven)
         self._settings = settings
@@ -104,7 +104,6 @@ class Watching:
         self._faults: dict[str, str] = {}
         self._causes_version = 0
         self._writers: dict[str, tuple[bytes, frozenset[bytes]]] = {}  # who writes into a Postfix's log
-        self._looks: dict[str, float] = {}  # when a screen was last looked at
         self._identities: dict[tuple[str, str], str] = {}  # (machine or engine, host) → its identity
 
     def open(self, head_start: float = 0.0) -> None:
@@ -123,7 +122,7 @@ class Watching:
                 deliver=self._deliver,
                 follower=self._follower,
                 gate=self._gate,
-                calm=self._calm,
+                calm=lambda probe: self.attention.calm(probe, self._clock.now()),
                 twin=self._twin,
                 sudo=host.sudo,
                 begun=begun,
@@ -187,23 +186,6 @@ class Watching:
         if messages is not None and not affordable(COST * messages):
             return f"{messages:,} messages: listed only when asked for (:list), it would keep {target.host} busy"
         return ""
-
-    def look(self, screen: str, now: float) -> None:
-        """Somebody looks at a screen of boards: what stands there is asked at its own pace, and now."""
-        before, self._looks[screen] = self._looks.get(screen, 0.0), now
-        if 0.0 <= now - before < LOOKED:
-            return
-        for watch in self.watches.values():
-            for collector in watch.collectors.values():
-                board = collector.probe.board
-                if board is not None and board.screen == screen:
-                    collector.hasten()
-
-    def _calm(self, probe: Probe) -> float:
-        """What stands only on a screen that nobody looks at is asked more seldom: alerts need no more."""
-        if probe.board is None or not probe.board.aside:
-            return 1.0
-        return 1.0 if 0.0 <= self._clock.now() - self._looks.get(probe.board.screen, 0.0) < LOOKED else SELDOM
 
     def _follower(self, target: Target, link: Link) -> Follower[Any] | None:
         """The follower of a target's log. A Postfix's fills its books; a container made anew finds its books."""

@@ -230,7 +230,7 @@ def _net(work: Callable[[], object], ids: list[str]) -> float:
     time.sleep(0.3)  # what ends now is counted when it has been waited for
     took, spent = time.perf_counter() - start, cost(ids) - before
     before = cost(ids)
-    time.sleep(took)  # what the load itself lasts: it is measured meanwhile
+    time.sleep(took)  # as long again, in which nothing is asked
     return spent - (cost(ids) - before)
 
 

@@ -1,0 +1,36 @@
+"""Which screens somebody looks at: what stands on no other, and on none that is looked at, is asked more seldom."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from mailtop.engine.watch import Watch
+from mailtop.probe import Probe
+
+LOOKED = 60.0  # seconds for which a look counts
+SELDOM = 3.0  # times its interval, for what nobody sees: alerts need no more
+
+
+class Attention:
+    """Belongs to the engine's loop."""
+
+    def __init__(self) -> None:
+        self._looks: dict[str, float] = {}
+
+    def look(self, screen: str, watches: Iterable[Watch], now: float) -> None:
+        """Somebody looks at a screen of boards: what stands there is asked at its own pace, and now."""
+        before, self._looks[screen] = self._looks.get(screen, 0.0), now
+        if 0.0 <= now - before < LOOKED:
+            return
+        for watch in watches:
+            for collector in watch.collectors.values():
+                board = collector.probe.board
+                if board is not None and board.screen == screen:
+                    collector.hasten()
+
+    def calm(self, probe: Probe, now: float) -> float:
+        """How many times its interval a probe may take."""
+        board = probe.board
+        if board is None or not board.aside or 0.0 <= now - self._looks.get(board.screen, 0.0) < LOOKED:
+            return 1.0
+        return SELDOM
