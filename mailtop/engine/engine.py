@@ -77,15 +77,15 @@ class Engine:
         self._watching = self._new_watching()
         self._executor = Executor(
             lambda name: self._watching.linked(name),
-            lambda name: self._watching.queued(name),
-            lambda name: self._watching.facts(name),
+            lambda name: self._watching.books.queued(name),
+            lambda name: self._watching.books.facts(name),
             audit,
             Receipts(audit, clock.now()),
             clock,
             operator=operator,
             read_only=read_only,
             rights=lambda target: self._watching.watches[target.host].rights.of(target.container),
-            paused=lambda name: self._watching.paused(name),
+            paused=lambda name: self._watching.books.paused(name),
         )
         self._interval = _pace(settings.interval)
         self._paused = False
@@ -187,9 +187,9 @@ class Engine:
         """What is known now, brought up to now."""
         now, executor = self._clock.now(), self._executor
         logs = self._watching.follow_on(now)
-        if (evidence := self._watching.evidence) != self._evidence:
+        if (evidence := self._watching.books.evidence) != self._evidence:
             self._evidence = evidence
-            executor.receipts.settle(self._watching.decide, now)
+            executor.receipts.settle(self._watching.books.decide, now)
         self._seq += 1
         return replace(
             self._watching.picture(self._seq, now, logs),

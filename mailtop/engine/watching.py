@@ -6,7 +6,6 @@ import asyncio
 import logging
 import os
 from collections.abc import Callable, Container, Iterable, Mapping
-from functools import partial
 from typing import Any, NamedTuple
 
 from msgspec.structs import replace
@@ -19,34 +18,27 @@ from mailtop.derive.hops import Flow, hop_states
 from mailtop.derive.search import search_hop
 from mailtop.engine.attention import Attention
 from mailtop.engine.boards import Boards
+from mailtop.engine.books import Books
 from mailtop.engine.budget import affordable
 from mailtop.engine.clock import Clock
-from mailtop.engine.follow import GATHER, Follower
+from mailtop.engine.follow import Follower
 from mailtop.engine.hearing import Hearing
 from mailtop.engine.link import Link
-from mailtop.engine.log_source import log_source
 from mailtop.engine.logs import Logs
 from mailtop.engine.mta import READING_BACK, Mta
 from mailtop.engine.probing import chosen
-from mailtop.engine.skew import HostClock
 from mailtop.engine.watch import Watch
 from mailtop.ledger.counts import counts
 from mailtop.metrics.store import Store
-from mailtop.model.ask import Chunk, Follow, Source
+from mailtop.model.ask import Source
 from mailtop.model.errors import Refused
-from mailtop.model.operation import Outcome
 from mailtop.model.sample import Sample
 from mailtop.model.snapshot import NO_DATA, Health, HostState, LogState, ProbeState, QueueState, Snapshot
 from mailtop.model.topology import Hop, Role, Target
-from mailtop.parse.batch import Batch
-from mailtop.parse.log_times import zone_of_lines
-from mailtop.parse.postfix_log import PostfixLog
-from mailtop.parse.stamp import Stamps
 from mailtop.probe import Found, Probe
 from mailtop.probe.postfix_listing import COST
 from mailtop.probe.postfix_listing import PROBE as LISTING
 
-OLD_ANSWER = 10.0  # seconds; a recording that is played fast answers with what was true so long ago
 
 MEASURED = 10.0  # seconds between two entries of figures that rest
 MOVED = 2.0  # the same of figures that move: growth is spread over the steps that it took, so none is lost
@@ -89,21 +81,19 @@ class Watching:
         self.attention = Attention()
         self._hearing = Hearing(self.boards)
         self.logs = Logs(clock, settings.history, self._ahead, self._hearing.take, driven=driven)
+        self.books = Books(settings, clock, self.logs.keep, driven=driven)
         self._settings = settings
         self._sources = sources
         self._clock = clock
         self._driven = driven
         self._asked = asked
         self._waits = waits
-        self._mtas: dict[str, Mta] = {}
-        self._roles: dict[str, tuple[Role, ...]] = {}
         self._host_samples: dict[str, dict[str, tuple[Sample, ...]]] = {}
         self._measured: dict[str, tuple[int, float]] = {}
         self._firing_since: dict[tuple[str, str], float] = {}
         self._causes: tuple[object, ...] = ()
         self._faults: dict[str, str] = {}
         self._causes_version = 0
-        self._writers: dict[str, tuple[bytes, frozenset[bytes]]] = {}  # who writes into a Postfix's log
         self._identities: dict[tuple[str, str], str] = {}  # (machine or engine, host) → its identity
 
     def open(self, head_start: float = 0.0) -> None:
@@ -138,14 +128,14 @@ class Watching:
     @property
     def mtas(self) -> list[Mta]:
         """The books of every Postfix, in the platform's order; not of those that are long gone."""
-        order, mtas = list(self.watches), self._mtas.values()
+        order, mtas = list(self.watches), self.books.mtas.values()
         there = [mta for mta in mtas if mta.target.name in self.watches[mta.target.host].targets]
         return sorted(there, key=lambda mta: (order.index(mta.target.host), mta.target.name))
 
     @property
     def versions(self) -> dict[str, int]:
         """Of each kind of page, a number that grows when its content has changed."""
-        queues = sum(mta.version for mta in self._mtas.values())
+        queues = sum(mta.version for mta in self.books.mtas.values())
         return {"causes": self._causes_version, "shape": queues, "messages": queues, "logs": self.logs.version} | {
             "board": self.boards.version
         }
@@ -159,7 +149,7 @@ class Watching:
         self.boards.take(target.name, probe, found, at)
         if not target.container:
             self._host_samples.setdefault(target.host, {})[probe] = samples
-        mta = self._mtas.get(target.name)
+        mta = self.books.mtas.get(target.name)
         if mta is not None:
             mta.take(found, at, self._clock.now())
 
@@ -177,7 +167,7 @@ class Watching:
 
     def _gate(self, target: Target, probe: Probe) -> str:
         """May a full listing run by itself? Only where counting has shown that the host can afford it."""
-        mta = self._mtas.get(target.name)
+        mta = self.books.mtas.get(target.name)
         if probe.name != LISTING.name or mta is None:
             return ""
         messages = mta.messages
@@ -188,38 +178,11 @@ class Watching:
         return ""
 
     def _follower(self, target: Target, link: Link) -> Follower[Any] | None:
-        """The follower of a target's log. A Postfix's fills its books; a container made anew finds its books."""
-        if target.container and not target.instance:
-            self._roles[target.container] = target.roles
-        if Role.MTA not in target.roles:
-            return self.logs.follower(target, link) if target.roles and target.container else None
-        clock = HostClock(slack=OLD_ANSWER if self._driven else 0.0)
-        own, others = self.watches[target.host].finder.writers(target)
-        if self._writers.get(target.name, (own, others)) != (own, others):
-            self._mtas.pop(target.name, None)  # its books hold what others wrote
-        self._writers[target.name] = own, others
-        self._mtas.setdefault(target.name, Mta(target, self._settings.flow, self._roles, clock))
-        now = self._clock.now()
-        parser = PostfixLog(Stamps(now), (lambda name: name == own if own else name not in others) if others else None)
-
-        def parse(chunk: Chunk) -> Batch:
-            parser.stamps.reference = chunk.stamp or now  # a year that turns while we watch
-            if chunk.stamp:
-                parser.stamps.be_in(zone_of_lines(chunk.lines, chunk.stamp))
-            return parser.read(chunk.lines)
-
-        since = 0 if self._driven else int(now) - self._settings.history
-        gather = 0.0 if self._driven else GATHER
-        given = [service.log for service in self._settings.services.values() if service.target == target.name]
-        source = next(filter(None, given), "docker" if self._driven else "")
-        follow, choose = Follow(source, since=max(1, since)), None if source else partial(log_source, target)
-        return Follower(target, follow, link, self._clock, parse, self._take_log, gather, choose)
-
-    def _take_log(self, target: Target, batch: Batch, chunk: Chunk) -> None:
-        mta = self._mtas[target.name]
-        mta.feed(batch, chunk, self._clock.now())
-        if chunk.lines and not target.instance:  # instances share one log
-            self.logs.keep(target, chunk)
+        """The follower of a target's log, None where it is not read."""
+        self.books.see(target)
+        if Role.MTA in target.roles:
+            return self.books.follower(target, link, self.watches[target.host].finder.writers(target))
+        return self.logs.follower(target, link) if target.roles and target.container else None
 
     # what goes out
 
@@ -229,31 +192,6 @@ class Watching:
         if watch is None or name not in watch.known:
             raise Refused(name, "is no target that mailtop knows", "see mailtop snapshot for those it found")
         return watch.link, watch.known[name]
-
-    def queued(self, target: str) -> int | None:
-        """How many messages a target's queue holds, None where nobody knows."""
-        mta = self._mtas.get(target)
-        return mta.messages if mta is not None else None
-
-    def paused(self, target: str) -> frozenset[str] | None:
-        """The domains whose delivery mailtop has paused on a target; None where nobody knows."""
-        mta = self._mtas.get(target)
-        return mta.paused if mta is not None else None
-
-    def facts(self, target: str) -> Mapping[str, str]:
-        """What a target said of itself, by the fact's name; empty where it said nothing yet."""
-        mta = self._mtas.get(target)
-        return mta.facts if mta is not None else {}
-
-    @property
-    def evidence(self) -> tuple[tuple[str, int, bool], ...]:
-        """Changes whenever something is known from which the fate of a message may be decided."""
-        return tuple((name, *mta.evidence) for name, mta in self._mtas.items())
-
-    def decide(self, action: str, target: str, outcome: Outcome, after: float, began: float) -> Outcome | None:
-        """What became of a message since an act; None while nothing has decided it."""
-        mta = self._mtas.get(target)
-        return mta.decide(action, outcome, after, began) if mta is not None else None
 
     def unknown(self, mta: Mta) -> str:
         """Why a queue's messages are not known, empty where they are."""
@@ -268,7 +206,7 @@ class Watching:
         logs: dict[str, LogState] = {}
         for watch in self.watches.values():
             for name, follower in watch.followers.items():
-                mta = self._mtas.get(name)
+                mta = self.books.mtas.get(name)
                 if mta is None:
                     state = self.logs.state(follower, self._lost(watch.link.host))
                     logs |= {name: state} if state is not None else {}
@@ -382,8 +320,7 @@ class Watching:
 
     def _ahead(self, host: str) -> float:
         """How far a host's clock is ahead of ours, in seconds; 0.0 as long as nothing proves that it is not."""
-        skews = (mta.clock.ahead for mta in self._mtas.values() if mta.target.host == host)
-        return max(skews, key=abs, default=0.0)
+        return self.books.ahead(host)
 
     def _lost(self, host: str) -> str:
         """Why a host is not reached, empty while it is."""

@@ -488,7 +488,7 @@ async def test_a_bug_that_one_postfix_meets_costs_its_own_cells_and_nobody_else_
     engine = Engine(settings, sources, SystemClock(), operator="ann", audit=AuditLog(tmp_path / "audit.jsonl"))
     await engine.start()
     await first_reading(engine, listing=True)
-    broken = engine._watching._mtas["mail1/postfix"]
+    broken = engine._watching.books.mtas["mail1/postfix"]
     broken._oldest_listed = cast(dict[Queue, float], None)  # what no arithmetic can read
 
     seen = await until(engine, lambda snapshot: "own fault" in str(snapshot.queues))

@@ -92,7 +92,7 @@ async def test_a_container_that_is_gone_is_left_alone_forgotten_in_time_and_its_
     host.say("2026-11-24T05:00:00.000000Z mail1 postfix/qmgr[1]: 4jYVfP5TPXzDGrX: removed", stamp=clock.now())
     await until(engine, lambda s: bool(s.logs and s.logs[0].lines))
     assert running(engine)
-    book = engine._watching._mtas[POSTFIX]
+    book = engine._watching.books.mtas[POSTFIX]
 
     host.name = "other"
     await engine.refresh()
@@ -111,7 +111,7 @@ async def test_a_container_that_is_gone_is_left_alone_forgotten_in_time_and_its_
     host.name = "postfix"
     await engine.refresh()
     snapshot = await until(engine, lambda s: bool(s.queues and s.logs and s.logs[0].health is Health.OK))
-    assert engine._watching._mtas[POSTFIX] is book
+    assert engine._watching.books.mtas[POSTFIX] is book
     assert running(engine)
 
 

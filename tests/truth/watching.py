@@ -52,7 +52,7 @@ class Watching:
 
     def book(self, target: str) -> Ledger:
         """The book that the engine keeps of one Postfix."""
-        return self.engine._watching._mtas[target].book
+        return self.engine._watching.books.mtas[target].book
 
     def since(self, target: str) -> int:
         """From which second on the engine has read a log."""
