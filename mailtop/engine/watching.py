@@ -39,7 +39,6 @@ from mailtop.probe import Found, Probe
 from mailtop.probe.postfix_listing import COST
 from mailtop.probe.postfix_listing import PROBE as LISTING
 
-
 MEASURED = 10.0  # seconds between two entries of figures that rest
 MOVED = 2.0  # the same of figures that move: growth is spread over the steps that it took, so none is lost
 
