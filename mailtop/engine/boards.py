@@ -12,6 +12,9 @@ from mailtop.model.sample import Kind, Sample
 from mailtop.model.snapshot import Health, Page, PageAsk, ProbeState
 from mailtop.probe import listeners, probes
 
+MOST, FINE, COARSE = 6_000, (15.0, 60), (300.0, 288)
+"""Series, and their steps: 15 min and a day, 2.8 kB each."""
+
 SPARE = 100
 """Blocks of targets that are gone, which are kept before they are forgotten."""
 
@@ -19,9 +22,10 @@ SPARE = 100
 class Boards:
     """Belongs to the engine's loop. `version` grows with everything that is found."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self) -> None:
         self.version = 0
-        self._store = store
+        self.store = Store(MOST, FINE, COARSE)
+        """The series of what is only shown here: coarser than what moves with each mail, an eighth of the memory."""
         self._blocks: dict[tuple[str, str], Block] = {}
         self._boards = {probe.name: probe.board for probe in probes() if probe.board is not None}
         self._boards |= {listener.name: listener.board for listener in listeners()}
@@ -36,12 +40,13 @@ class Boards:
         """Of what logs tell, by target and listener: how it is."""
 
     def take(self, target: str, probe: str, found: Sequence[object], at: float) -> None:
-        """Receive what a probe found, after its samples were entered into the store."""
+        """Receive what a probe found."""
         board = self._boards.get(probe)
         if board is None:
             return
+        self.store.put(target, (one for one in found if isinstance(one, Sample)), at)
         rates = {
-            one.key: rate[0] if (rate := self._store.rate(key_of(target, one.key))) is not None else None
+            one.key: rate[0] if (rate := self.store.rate(key_of(target, one.key))) is not None else None
             for one in found
             if isinstance(one, Sample) and one.kind is Kind.TOTAL
         }
@@ -69,6 +74,10 @@ class Boards:
         wanted = tuple(one for one in blocks if self.screen(one.probe) == ask.where and ask.target in ("", one.target))
         unknown = "" if wanted else "nothing to show here was found yet"
         return Page(ask, self.version, len(wanted), now, "probes", unknown=unknown, blocks=wanted)
+
+    def alone(self, probe: str) -> bool:
+        """Does what it finds stand here and nowhere else?"""
+        return probe in self._boards and self._boards[probe].aside
 
     def screen(self, probe: str) -> str:
         """The name of the screen that shows what a probe finds."""

@@ -233,7 +233,7 @@ class Engine:
     async def series(self, keys: tuple[str, ...], seconds: float) -> tuple[Series, ...]:
         """See Console."""
         now = self._clock.now()
-        return tuple(self._watching.store.series(key, seconds, now) for key in keys)
+        return tuple(self._watching.series(key, seconds, now) for key in keys)
 
     async def plan(self, action: str, selection: Selection) -> tuple[Preview, ...]:
         """See Console."""

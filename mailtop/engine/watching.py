@@ -33,7 +33,7 @@ from mailtop.metrics.store import Store
 from mailtop.model.ask import Source
 from mailtop.model.errors import Refused
 from mailtop.model.sample import Sample
-from mailtop.model.snapshot import NO_DATA, Health, HostState, LogState, ProbeState, QueueState, Snapshot
+from mailtop.model.snapshot import NO_DATA, Health, HostState, LogState, ProbeState, QueueState, Series, Snapshot
 from mailtop.model.topology import Hop, Role, Target
 from mailtop.probe import Found, Probe
 from mailtop.probe.postfix_listing import COST
@@ -76,7 +76,7 @@ class Watching:
         self.platform = settings.platform.name or ", ".join(settings.hosts)
         self.watches: dict[str, Watch] = {}
         self.store = Store()
-        self.boards = Boards(self.store)
+        self.boards = Boards()
         self.attention = Attention()
         self._hearing = Hearing(self.boards)
         self.logs = Logs(clock, settings.history, self._ahead, self._hearing.take, driven=driven)
@@ -144,7 +144,8 @@ class Watching:
     def _deliver(self, target: Target, probe: str, found: Iterable[Found], at: float) -> None:
         found = tuple(found)
         samples = tuple(one for one in found if isinstance(one, Sample))
-        self.store.put(target.name, samples, at)
+        if not self.boards.alone(probe):
+            self.store.put(target.name, samples, at)
         self.boards.take(target.name, probe, found, at)
         if not target.container:
             self._host_samples.setdefault(target.host, {})[probe] = samples
@@ -184,6 +185,11 @@ class Watching:
         return self.logs.follower(target, link) if target.roles and target.container else None
 
     # what goes out
+
+    def series(self, key: str, seconds: float, now: float) -> Series:
+        """The last `seconds` of one series: of what moves with the mail, else of what boards alone show."""
+        found = self.store.series(key, seconds, now)
+        return found if found.values else self.boards.store.series(key, seconds, now)
 
     def linked(self, name: str) -> tuple[Link, Target]:
         """Find a target for an act; raises Refused for one that is not there."""

@@ -42,6 +42,9 @@ _PERIOD = 100_000  # microseconds: the kernel's, where none is set
 _Shape = TypeVar("_Shape")
 
 
+_AT_REST = re.compile(r"Up (?:About an|\d+) (?:hours?|days?|weeks?|months?|years?)(?: \((healthy)\))?")
+
+
 class Listed(Struct, frozen=True, order=True):
     """One container of the list. `state`: Docker's word; `status`: its words for people."""
 
@@ -58,6 +61,18 @@ class Listed(Struct, frozen=True, order=True):
         [True, False]
         """
         return self.state == "restarting" or (self.state == "running" and _UNDER_AN_HOUR.match(self.status) is not None)
+
+    @property
+    def at_rest(self) -> str | None:
+        """Of one that has run well for an hour or longer, its health. None: the list does not tell all there is.
+
+        >>> [Listed("", "", "running", text).at_rest for text in ("Up 2 hours (healthy)", "Up 3 days", "Up 2 minutes")]
+        ['healthy', '', None]
+        >>> Listed("", "", "running", "Up 2 hours (unhealthy)").at_rest is None
+        True
+        """
+        told = _AT_REST.fullmatch(self.status) if self.state == "running" else None
+        return None if told is None or self.recent else told[1] or ""
 
 
 class Run(Struct, frozen=True):

@@ -96,4 +96,4 @@ BOARD = Board(
     order=32,
 )
 
-PROBE = Probe("container_usage", None, run, every=30.0, needs=Needs(engine=True), board=BOARD)
+PROBE = Probe("container_usage", None, run, every=60.0, needs=Needs(engine=True), board=BOARD)

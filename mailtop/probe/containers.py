@@ -17,18 +17,23 @@ from mailtop.parse.docker_stats import Listed, Run
 from mailtop.probe import Board, Found, Metric, Needs, Probe
 
 _LINES = 50
-_COLUMNS = ("name", "state", "health", ">restarts", "started (UTC)")
+_COLUMNS = ("name", "state", "health", ">restarts", "since (UTC)")
 _IN_ORDER = frozenset({0, 130, 137, 143})  # exits of one that ended, or was ended
 _ORDER = (Health.CRIT, Health.WARN, Health.OK)
 
 
 def run(target: Target) -> Asking[Iterable[Found]]:  # noqa: ARG001 — the same questions to all
-    """Ask what there is, then each container how it runs; one that is gone meanwhile is none."""
+    """Ask what there is, then how those run of which the list does not tell all; one that is gone meanwhile is none."""
     listed = docker_stats.listed((yield Engine("/containers/json?all=1", keep=docker_stats.LIST)).stdout)
     states = Counter(one.state for one in listed)
     samples = [Sample("containers", count, (("state", state),)) for state, count in sorted(states.items())]
     lines: list[Line] = []
     for one in listed[:_LINES]:
+        health = one.at_rest
+        if health is not None:
+            cells = (one.name, one.state, health, "", one.status.partition(" (")[0].lower())
+            lines.append(Line(tuple(Foreign(cell.encode()) for cell in cells)))
+            continue
         try:
             answer = yield Engine(f"/containers/{one.id}/json", keep=docker_stats.INSPECT)
         except (Missing, CommandFailed):
