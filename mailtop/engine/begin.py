@@ -9,6 +9,9 @@ import sys
 
 _PROGRAM = "from mailtop.engine.process import main; main()"
 
+FRUGAL = {"MALLOC_ARENA_MAX": "2"}
+"""Hundreds of threads, one that waits for each log, and glibc would keep memory apart for every few of them: 20 MiB."""
+
 
 class Begun:
     """A process that waits for its `Setup` at the other side of `end`; without one it ends as soon as `end` is closed.
@@ -28,6 +31,7 @@ class Begun:
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=log,
+                env={**os.environ, **FRUGAL},
                 start_new_session=True,  # ctrl-c and a hang-up are the face's to handle; ours is the end of the socket
             )
         finally:

@@ -12,6 +12,7 @@ import argparse
 import asyncio
 import gzip
 import itertools
+import os
 import json
 import socket
 import subprocess
@@ -242,9 +243,12 @@ async def _sort(console: object) -> None:
 
 def started(options: list[str]) -> tuple[socket.socket, subprocess.Popen[bytes]]:
     """Start the engine's process; our end of its console, and the process."""
+    from mailtop.engine.begin import FRUGAL
+
     ours, theirs = socket.socketpair()
     process = subprocess.Popen(
         [sys.executable, __file__, "engine", "--socket", str(theirs.fileno()), *options],
+        env={**os.environ, **FRUGAL},
         pass_fds=(theirs.fileno(),),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
