@@ -12,8 +12,8 @@ import argparse
 import asyncio
 import gzip
 import itertools
-import os
 import json
+import os
 import socket
 import subprocess
 import sys
