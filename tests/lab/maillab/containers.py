@@ -152,8 +152,12 @@ def run_command_on_mail2(container: Container) -> list[str]:
 
 
 def fingerprint(container: Container) -> str:
-    """A hash of everything that a container is made from; another checkout has other mounts, so another hash."""
+    """A hash of everything that a container is made from.
+
+    Another checkout has other mounts, or at the same place other keys, so another hash.
+    """
     parts = [repr(container), images.tag(container.image), str(SERVICES), str(STATE)]
+    parts += [path.read_text() for path in sorted((STATE / "ssh/host").glob("*.pub"))]
     for folder in (container.folder, *container.reads):
         parts += [
             f"{path.name} {path.read_bytes()!r}" for path in sorted((SERVICES / folder).iterdir()) if path.is_file()
