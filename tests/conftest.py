@@ -1,4 +1,4 @@
-"""What every test may use: the lab's fixtures, and `--lab=auto|require|skip`."""
+"""What every test may use: the lab's fixtures, and `--lab=auto|require|skip|running`."""
 
 from __future__ import annotations
 

@@ -3,7 +3,8 @@
 Load it with ``pytest_plugins = ["maillab.plugin"]`` in the root conftest, with ``tests/lab`` on pytest's pythonpath.
 
 ``--lab=auto`` (or the variable MAILTOP_LAB) runs tests marked ``lab`` or ``faults`` where a Docker Engine answers and
-skips them elsewhere; ``require`` lets them fail there; ``skip`` skips them always.
+skips them elsewhere; ``require`` lets them fail there; ``skip`` skips them always. ``running`` takes a running lab
+as it stands, without a turn or a reset: for tests by hand on containers of their own, beside others that do so.
 """
 
 import fcntl
@@ -20,7 +21,7 @@ from maillab.errors import LabError
 from maillab.lab import Lab
 from maillab.waiting import wait_until
 
-MODES = ("auto", "require", "skip")
+MODES = ("auto", "require", "skip", "running")
 MARKERS = ("lab", "faults")
 NO_ENGINE = "no Docker Engine answers on this machine: install docker.io and start dockerd to run the lab"
 TURN_WITHIN = 1800  # seconds to wait for another test session that uses the lab
@@ -44,7 +45,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--lab",
         choices=MODES,
         default=os.environ.get("MAILTOP_LAB", "auto"),
-        help="tests that need the lab: auto (skip without Docker), require (fail without Docker) or skip",
+        help="tests that need the lab: auto (skip without Docker), require (fail then), skip, running (as it stands)",
     )
 
 
@@ -95,6 +96,8 @@ def _bring_up(config: pytest.Config) -> Outcome:
     lab = Lab()
     if not lab.answers():
         return Outcome(failure=NO_ENGINE) if mode == "require" else Outcome(skip=NO_ENGINE)
+    if mode == "running":
+        return Outcome(lab)
     clock = Clock()
     try:
         if not hasattr(config, "workerinput"):  # workers of one session share its turn
