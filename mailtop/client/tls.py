@@ -17,6 +17,7 @@ import socket
 import ssl
 from collections.abc import Callable
 from contextlib import suppress
+from functools import cache
 from typing import Any
 
 from mailtop.model.ask import Answer, Tls
@@ -167,6 +168,7 @@ def _trust(chain: list[bytes]) -> str:
     return "trusted"
 
 
-def _authorities() -> list[bytes]:
-    """What this machine trusts, as DER; none where it has no list."""
-    return ssl.create_default_context().get_ca_certs(binary_form=True)
+@cache
+def _authorities() -> tuple[bytes, ...]:
+    """What this machine trusts, as DER; none where it has no list. To read it takes longer than a handshake."""
+    return tuple(ssl.create_default_context().get_ca_certs(binary_form=True))

@@ -8,7 +8,8 @@ from mailtop.engine.watch import Watch
 from mailtop.probe import Probe
 
 LOOKED = 60.0  # seconds for which a look counts
-SELDOM = 3.0  # times its interval, for what nobody sees: alerts need no more
+REST = 60.0  # seconds between two looks of ours, at least, at what nobody sees: alerts need no more
+SELDOM = 3.0  # … or times its interval, where that is more
 
 
 class Attention:
@@ -33,4 +34,4 @@ class Attention:
         board = probe.board
         if board is None or not board.aside or 0.0 <= now - self._looks.get(board.screen, 0.0) < LOOKED:
             return 1.0
-        return SELDOM
+        return max(SELDOM, REST / probe.every)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from mailtop.derive.blocks import as_of, block
 from mailtop.engine.watch import Watch
@@ -14,6 +14,9 @@ from mailtop.probe import listeners, probes
 
 MOST, FINE, COARSE = 6_000, (15.0, 60), (300.0, 288)
 """Series, and their steps: 15 min and a day, 2.8 kB each."""
+
+LOOKED, UNSEEN = 5.0, 3.0
+"""Seconds for which a look at a page counts; and between two pictures of all blocks while nobody looks at any."""
 
 SPARE = 100
 """Blocks of targets that are gone, which are kept before they are forgotten."""
@@ -35,6 +38,8 @@ class Boards:
             if (shown := [metric for metric in board.metrics if metric.glance])
         }
         """Of each probe, the metrics that Overview shows."""
+        self._looked = 0.0
+        self._pictured: tuple[float, tuple[object, ...], tuple[Block, ...]] = 0.0, (), ()
         self._ordered: dict[str, tuple[tuple[tuple[str, str], ...], Sequence[tuple[str, str]]]] = {}
         self.heard: dict[tuple[str, str], ProbeState] = {}
         """Of what logs tell, by target and listener: how it is."""
@@ -55,7 +60,16 @@ class Boards:
 
     def now(self, watches: Mapping[str, Watch], now: float) -> tuple[Block, ...]:
         """Every block, as it is now, in the order of hosts, targets and boards; of a probe that has never told
-        anything, an empty one that says why."""
+        anything, an empty one that says why. While nobody looks at them, `now` is some seconds ago."""
+        there = (len(self._blocks), *(watch.link.up for watch in watches.values()))
+        at, were, blocks = self._pictured
+        if there == were and 0.0 <= now - at < (0.0 if 0.0 <= now - self._looked < LOOKED else UNSEEN):
+            return blocks
+        blocks = self._all(watches, now)
+        self._pictured = now, there, blocks
+        return blocks
+
+    def _all(self, watches: Mapping[str, Watch], now: float) -> tuple[Block, ...]:
         blocks: list[Block] = []
         for host, watch in watches.items():
             lost = "" if watch.link.up else watch.link.state.note or "not connected"
@@ -69,8 +83,10 @@ class Boards:
             self._blocks = {key: found for key, found in self._blocks.items() if key in kept}
         return tuple(blocks)
 
-    def page(self, ask: PageAsk, blocks: Iterable[Block], now: float) -> Page:
+    def page(self, ask: PageAsk, watches: Mapping[str, Watch], now: float) -> Page:
         """Those of one screen (`ask.where`), of one target where it names one."""
+        self._looked = now
+        blocks = self.now(watches, now)
         wanted = tuple(one for one in blocks if self.screen(one.probe) == ask.where and ask.target in ("", one.target))
         unknown = "" if wanted else "nothing to show here was found yet"
         return Page(ask, self.version, len(wanted), now, "probes", unknown=unknown, blocks=wanted)

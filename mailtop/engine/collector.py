@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import random
 from collections.abc import Awaitable, Callable, Iterable
 from functools import partial
+from zlib import crc32
 
 from msgspec.structs import replace
 
@@ -44,6 +44,9 @@ class Collector:
     ) -> None:
         """`gate` says why it may not run by itself now, empty where it may. `rights`: what we may do in a container.
         `calm`: how many times its interval it may take its time, for nobody looks.
+
+        All probes of one target run on one beat, so that what is asked of it goes there together (see `Link.ask`); the
+        beats of targets differ.
         """
         self.probe = probe
         self.target = target
@@ -61,6 +64,7 @@ class Collector:
         self._wake = asyncio.Event()
         self._denied_in = 0  # the link generation in which this was denied
         self._cost = 0.0
+        self._beat = crc32(target.name.encode()) % 60_000 / 1000  # seconds: spreads load, and is the same at each start
         self._aside = probe.board is not None and probe.board.aside
         self.state = ProbeState(
             target.name, probe.name, Health.UNKNOWN, every=probe.every, note="not asked yet", aside=self._aside
@@ -68,7 +72,6 @@ class Collector:
 
     async def keep(self) -> None:
         """Run at the probe's pace while there is a connection: until cancelled."""
-        spread = random.uniform(0.5, 1.0)  # noqa: S311  (spreads load, guards nothing)
         while True:
             await self._link.wait_up()
             pause = self._pause()
@@ -79,7 +82,7 @@ class Collector:
             elif self._denied_in != self._link.generation:
                 self._forced = False
                 await self.run()
-                pause, spread = self._pause() * spread, 1.0  # all ask at once at the start, and never again
+                pause = self._until_due()
             if await within(self._wake, pause):
                 self._wake.clear()
 
@@ -88,6 +91,12 @@ class Collector:
         failed = self.state.tried > 0.0 and self.state.health is Health.UNKNOWN
         every = min(self.probe.every, AGAIN) if failed else self.probe.every
         return max(0.25, interval(every * self.pace * self._calm(self.probe), self._cost))
+
+    def _until_due(self) -> float:
+        """Seconds until the target's next beat at this probe's pace, half a pause away at least."""
+        every = self._pause()
+        left = every - (self._clock.monotonic() - self._beat) % every
+        return left if left >= every / 2 else left + every
 
     def refresh(self, *, force: bool = False) -> None:
         """Run now instead of at the next interval; `force`: whatever the gate says."""

@@ -14,6 +14,7 @@ from msgspec.structs import replace
 
 from mailtop.engine.clock import Clock, within
 from mailtop.engine.lasting import Lasting
+from mailtop.engine.together import Together
 from mailtop.model.ask import Answer, Asking, Command, Engine, Put, Sink, Source, Tls, Yields
 from mailtop.model.errors import AskFailed, LinkLost, LoginRefused, MailtopError, TimedOut, Unanswered, Unreachable
 from mailtop.model.snapshot import HostState
@@ -75,6 +76,7 @@ class Link:
         self._wanted = asyncio.Event()
         self._source: Source | None = None
         self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix=f"ask-{host}")
+        self._together = Together(self._pool)
         self._up = asyncio.Event()
         self._down = asyncio.Event()
         self._deadlines = 0
@@ -198,7 +200,10 @@ class Link:
         sink = _Sink(ask.sink) if isinstance(ask, Command) and ask.sink is not None else None
         if sink is not None and isinstance(ask, Command):
             ask = replace(ask, sink=sink)
-        asked = asyncio.get_running_loop().run_in_executor(self._pool, source.ask, container, ask, by)
+        if isinstance(ask, Command) and not ask.large:
+            asked = self._together.ask(source.ask, container, ask, by)
+        else:
+            asked = asyncio.get_running_loop().run_in_executor(self._pool, source.ask, container, ask, by)
         try:
             async with asyncio.timeout(ask.timeout + GRACE):
                 answer = await asked

@@ -119,7 +119,7 @@ async def test_what_nobody_looks_at_is_asked_more_seldom_and_at_once_when_somebo
             paces = {probe.probe: probe.every for probe in snapshot.probes if probe.last_ok}
             if "host_memory" in paces:
                 break
-    assert paces["host_memory"] == 30.0
+    assert paces["host_memory"] == 60.0
     await block(engine, "host_memory", lambda one: not one.stale)
     async with asyncio.timeout(10):
         async for snapshot in engine.snapshots():

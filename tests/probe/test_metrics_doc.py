@@ -16,7 +16,8 @@ HEAD = """# What mailtop measures
 
 Generated from what the probes declare. `warn` and `crit`: from there on (`≤`: at and below); `—`: shown, not judged.
 Shares are 0 … 1. A counter (`_total`) is shown as its growth a second. While
-nobody looks at a screen, what stands on it alone is asked a third as often.
+nobody looks at a screen, what stands on it alone is asked once a minute at most, and at
+a third of its pace.
 """
 BOARDS = [probe for probe in probes() if probe.board is not None]
 
