@@ -13,7 +13,7 @@ from mailtop.model.snapshot import Health, Page, PageAsk, ProbeState
 from mailtop.probe import listeners, probes
 
 MOST, FINE, COARSE = 6_000, (15.0, 60), (300.0, 288)
-"""Series, and their steps: 15 min and a day, 2.8 kB each."""
+"""Series, and their steps: 15 min and a day, 1.4 kB each."""
 
 LOOKED, UNSEEN = 5.0, 3.0
 """Seconds for which a look at a page counts; and between two pictures of all blocks while nobody looks at any."""

@@ -19,7 +19,7 @@ class Ring:
 
     def __init__(self, step: float, size: int) -> None:
         self.step = step
-        self._values = array("d", [nan]) * size
+        self._values = array("f", [nan]) * size  # seven digits are more than any plot shows, at half the memory
         self._newest: int | None = None
 
     def __len__(self) -> int:

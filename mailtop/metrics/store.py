@@ -26,7 +26,7 @@ def key_of(target: str, key: str) -> str:
 class Store:
     """Windows of everything that was measured. Bounded: the series that has been silent longest goes first.
 
-    A series costs 19 kB with the usual steps: 900 of 1 s and 1,440 of 60 s, `(step, number)` each.
+    A series costs 9 kB with the usual steps: 900 of 1 s and 1,440 of 60 s, `(step, number)` each.
     """
 
     def __init__(self, most: int = _MOST, fine: tuple[float, int] = _FINE, coarse: tuple[float, int] = _COARSE) -> None:

@@ -113,10 +113,10 @@ def test_rates_are_never_negative_and_their_sum_is_what_was_counted(growths: lis
 
     rates = [rate for rate in total.values(now, 1500)[2] if rate is not None]
     assert all(rate >= 0 for rate in rates)
-    assert isclose(sum(rates), grown, abs_tol=1e-6)
+    assert isclose(sum(rates), grown, rel_tol=1e-6, abs_tol=1e-6)
     counted = total.total(now, 1900)
     assert counted is not None
-    assert isclose(counted, grown, abs_tol=1e-6)
+    assert isclose(counted, grown, rel_tol=1e-6, abs_tol=1e-6)
 
 
 @given(st.lists(st.tuples(st.floats(0, 1e6), st.floats(allow_nan=True, allow_infinity=False))), st.sampled_from(Kind))
