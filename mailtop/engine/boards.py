@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
-from mailtop.derive.blocks import as_of, block
+from mailtop.derive.blocks import as_of, block, block_alerts, glances
+from mailtop.derive.search import search_hop
 from mailtop.engine.watch import Watch
 from mailtop.metrics.store import Store, key_of
-from mailtop.model.board import Block
+from mailtop.model.board import Block, Figure
 from mailtop.model.sample import Kind, Sample
-from mailtop.model.snapshot import Health, Page, PageAsk, ProbeState
+from mailtop.model.snapshot import Alert, Health, HopState, Page, PageAsk, ProbeState
 from mailtop.probe import listeners, probes
 
 MOST, FINE, COARSE = 6_000, (15.0, 60), (300.0, 288)
@@ -22,6 +24,15 @@ SPARE = 100
 """Blocks of targets that are gone, which are kept before they are forgotten."""
 
 
+class Told(NamedTuple):
+    """Every block as it was at one moment, and what follows from them."""
+
+    blocks: tuple[Block, ...] = ()
+    alerts: tuple[Alert, ...] = ()
+    glance: tuple[Figure, ...] = ()
+    search: HopState | None = None
+
+
 class Boards:
     """Belongs to the engine's loop. `version` grows with everything that is found."""
 
@@ -32,14 +43,14 @@ class Boards:
         self._blocks: dict[tuple[str, str], Block] = {}
         self._boards = {probe.name: probe.board for probe in probes() if probe.board is not None}
         self._boards |= {listener.name: listener.board for listener in listeners()}
-        self.glanced = {
+        self._glanced = {
             name: shown
             for name, board in self._boards.items()
             if (shown := [metric for metric in board.metrics if metric.glance])
         }
         """Of each probe, the metrics that Overview shows."""
         self._looked = 0.0
-        self._pictured: tuple[float, tuple[object, ...], tuple[Block, ...]] = 0.0, (), ()
+        self._told: tuple[float, tuple[object, ...], Told] = 0.0, (), Told()
         self._ordered: dict[str, tuple[tuple[tuple[str, str], ...], Sequence[tuple[str, str]]]] = {}
         self.heard: dict[tuple[str, str], ProbeState] = {}
         """Of what logs tell, by target and listener: how it is."""
@@ -58,16 +69,18 @@ class Boards:
         self._blocks[target, probe] = block(target, probe, board.title, board.metrics, found, rates.get, at)
         self.version += 1
 
-    def now(self, watches: Mapping[str, Watch], now: float) -> tuple[Block, ...]:
+    def now(self, watches: Mapping[str, Watch], now: float) -> Told:
         """Every block, as it is now, in the order of hosts, targets and boards; of a probe that has never told
         anything, an empty one that says why. While nobody looks at them, `now` is some seconds ago."""
         there = (len(self._blocks), *(watch.link.up for watch in watches.values()))
-        at, were, blocks = self._pictured
+        at, were, told = self._told
         if there == were and 0.0 <= now - at < (0.0 if 0.0 <= now - self._looked < LOOKED else UNSEEN):
-            return blocks
+            return told
         blocks = self._all(watches, now)
-        self._pictured = now, there, blocks
-        return blocks
+        alerts = tuple(block_alerts(blocks, self.screen))
+        told = Told(blocks, alerts, glances(blocks, self._glanced), search_hop(blocks))
+        self._told = now, there, told
+        return told
 
     def _all(self, watches: Mapping[str, Watch], now: float) -> tuple[Block, ...]:
         blocks: list[Block] = []
@@ -86,7 +99,7 @@ class Boards:
     def page(self, ask: PageAsk, watches: Mapping[str, Watch], now: float) -> Page:
         """Those of one screen (`ask.where`), of one target where it names one."""
         self._looked = now
-        blocks = self.now(watches, now)
+        blocks = self.now(watches, now).blocks
         wanted = tuple(one for one in blocks if self.screen(one.probe) == ask.where and ask.target in ("", one.target))
         unknown = "" if wanted else "nothing to show here was found yet"
         return Page(ask, self.version, len(wanted), now, "probes", unknown=unknown, blocks=wanted)

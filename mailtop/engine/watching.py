@@ -11,11 +11,9 @@ from typing import Any, NamedTuple
 from msgspec.structs import replace
 
 from mailtop.config import Settings
-from mailtop.derive.blocks import block_alerts, glances
 from mailtop.derive.cells import host_cells
 from mailtop.derive.firing import firing
 from mailtop.derive.hops import Flow, hop_states
-from mailtop.derive.search import search_hop
 from mailtop.engine.attention import Attention
 from mailtop.engine.boards import Boards
 from mailtop.engine.books import Books
@@ -261,13 +259,11 @@ class Watching:
         lost = {mta.target.name: self._lost(mta.target.host) for mta in mtas}
         seen = [self._seen(mta, logs.get(name), probes_of.get(name, {}), now, lost[name]) for mta, name in named]
         way = hop_states([*(one.flow for one in seen), *self._unread()], now, tuple(self.watches))
-        blocks = self.boards.now(self.watches, now)
-        search = search_hop(blocks)
-        hops = tuple(search if hop.hop is Hop.SEARCH else hop for hop in way)
+        boards = self.boards.now(self.watches, now)
+        hops = tuple(boards.search or hop if hop.hop is Hop.SEARCH else hop for hop in way)
         self._weigh(tuple(one.causes for one in seen))
         changed = tuple(one for mta in mtas for one in mta.standings)
-        measured = tuple(block_alerts(blocks, self.boards.screen))
-        alerts = firing(hosts, targets, tuple(logs.values()), hops, self._firing_since, now, changed, measured)
+        alerts = firing(hosts, targets, tuple(logs.values()), hops, self._firing_since, now, changed, boards.alerts)
         self._firing_since = {(alert.rule, alert.target): alert.since for alert in alerts}
         return Snapshot(
             seq,
@@ -282,7 +278,7 @@ class Watching:
             queues=tuple(one.queue for one in seen),
             alerts=alerts,
             destinations=changed,
-            glance=glances(blocks, self.boards.glanced),
+            glance=boards.glance,
             versions=self.versions,
         )
 
