@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
-from mailtop.derive.blocks import as_of, block
+from mailtop.derive.blocks import as_of, block, doubted
+from mailtop.derive.platform import TARGET, Derived, Seen, derived
 from mailtop.engine.watch import Watch
 from mailtop.metrics.store import Store, key_of
 from mailtop.model.board import Block
 from mailtop.model.sample import Kind, Sample
 from mailtop.model.snapshot import Health, Page, PageAsk, ProbeState
-from mailtop.probe import listeners, probes
+from mailtop.probe import Board, listeners, probes
 
 MOST, FINE, COARSE = 6_000, (15.0, 60), (300.0, 288)
 """Series, and their steps: 15 min and a day, 2.8 kB each."""
@@ -29,6 +31,9 @@ class Boards:
         self._blocks: dict[tuple[str, str], Block] = {}
         self._boards = {probe.name: probe.board for probe in probes() if probe.board is not None}
         self._boards |= {listener.name: listener.board for listener in listeners()}
+        self._boards |= {one.name: Board(one.screen, one.title, one.metrics, one.order) for one in derived()}
+        self._judged: dict[str, tuple[Health, float]] = {}
+        """Of what is derived: how it is, and since when."""
         self.glanced = {
             name: shown
             for name, board in self._boards.items()
@@ -68,6 +73,26 @@ class Boards:
             kept = {(one.target, one.probe) for one in blocks}
             self._blocks = {key: found for key, found in self._blocks.items() if key in kept}
         return tuple(blocks)
+
+    def over_all(self, seen: Seen, now: float) -> tuple[Block, ...]:
+        """What only several targets together tell, before what each tells."""
+        found: list[Block] = []
+        for one in derived():
+            told = tuple(one.find(replace(seen, blocks=(*found, *seen.blocks))))
+            if told:
+                made = block(TARGET, one.name, one.title, one.metrics, told, lambda key: None, now)  # noqa: ARG005
+                found.append(self._settled(one, made, seen, now))
+        return (*found, *seen.blocks)
+
+    def _settled(self, one: Derived, made: Block, seen: Seen, now: float) -> Block:
+        """A change is judged when all that it rests on was asked anew: one target may be seen before it, one after."""
+        health, since = self._judged.get(one.name, (Health.OK, 0.0))
+        if health is not made.health:
+            health, since = self._judged[one.name] = made.health, now
+        asked = [old.at for old in seen.blocks if old.probe in one.of and not old.stale]
+        if health is not Health.CRIT or all(at > since for at in asked):
+            return made
+        return doubted(made, Health.UNKNOWN, "has just changed: waits until all were asked again")
 
     def page(self, ask: PageAsk, blocks: Iterable[Block], now: float) -> Page:
         """Those of one screen (`ask.where`), of one target where it names one."""

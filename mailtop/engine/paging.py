@@ -18,7 +18,7 @@ def page(watching: Watching, ask: PageAsk, now: float) -> Page:
     """Rows of all queues, or of the one that is asked for; raises UsageError for what there is not."""
     if ask.kind == "board":
         watching.attention.look(ask.where, watching.watches.values(), now)
-        return watching.boards.page(ask, watching.boards.now(watching.watches, now), now)
+        return watching.boards.page(ask, watching.blocks(now), now)
     books = [mta for mta in watching.mtas if ask.target in ("", mta.target.name)]
     if ask.target and not books:
         raise UsageError(ask.target[:60], "is no queue that mailtop knows", "name it as host/container")

@@ -15,6 +15,7 @@ from mailtop.derive.blocks import block_alerts, glances
 from mailtop.derive.cells import host_cells
 from mailtop.derive.firing import firing
 from mailtop.derive.hops import Flow, hop_states
+from mailtop.derive.platform import HOLDER, Seen
 from mailtop.derive.search import search_hop
 from mailtop.engine.attention import Attention
 from mailtop.engine.boards import Boards
@@ -31,6 +32,7 @@ from mailtop.engine.watch import Watch
 from mailtop.ledger.counts import counts
 from mailtop.metrics.store import Store
 from mailtop.model.ask import Source
+from mailtop.model.board import Block
 from mailtop.model.errors import Refused
 from mailtop.model.sample import Sample
 from mailtop.model.snapshot import NO_DATA, Health, HostState, LogState, ProbeState, QueueState, Series, Snapshot
@@ -90,6 +92,7 @@ class Watching:
         self._host_samples: dict[str, dict[str, tuple[Sample, ...]]] = {}
         self._measured: dict[str, tuple[int, float]] = {}
         self._firing_since: dict[tuple[str, str], float] = {}
+        self._queues: tuple[QueueState, ...] = ()
         self._causes: tuple[object, ...] = ()
         self._faults: dict[str, str] = {}
         self._causes_version = 0
@@ -261,7 +264,8 @@ class Watching:
         lost = {mta.target.name: self._lost(mta.target.host) for mta in mtas}
         seen = [self._seen(mta, logs.get(name), probes_of.get(name, {}), now, lost[name]) for mta, name in named]
         way = hop_states([*(one.flow for one in seen), *self._unread()], now, tuple(self.watches))
-        blocks = self.boards.now(self.watches, now)
+        self._queues = tuple(one.queue for one in seen)
+        blocks = self.blocks(now)
         search = search_hop(blocks)
         hops = tuple(search if hop.hop is Hop.SEARCH else hop for hop in way)
         self._weigh(tuple(one.causes for one in seen))
@@ -279,12 +283,19 @@ class Watching:
             probes=tuple(states),
             logs=tuple(logs.values()),
             hops=hops,
-            queues=tuple(one.queue for one in seen),
+            queues=self._queues,
             alerts=alerts,
             destinations=changed,
             glance=glances(blocks, self.boards.glanced),
             versions=self.versions,
+            **_holders(blocks),
         )
+
+    def blocks(self, now: float) -> tuple[Block, ...]:
+        """All blocks as they are now, those of the platform as a whole first."""
+        hosts = tuple(name for name, watch in self.watches.items() if not watch.same)
+        vips = self._settings.platform.vip
+        return self.boards.over_all(Seen(hosts, self.boards.now(self.watches, now), vips, self._queues), now)
 
     def _seen(self, mta: Mta, log: LogState | None, asked: Probes, now: float, lost: str) -> _Seen:
         """One Postfix as it looks now. A bug that its books meet costs its own cells, and says so there."""
@@ -338,3 +349,13 @@ class Watching:
         if collector is None or not collector.running_since:
             return None
         return min(0.99, (now - collector.running_since) / (1.0 + COST * (mta.messages or 0)))
+
+
+def _holders(blocks: Iterable[Block]) -> dict[str, Any]:
+    """What the top line says of the VIP and of the database; `?` where there is one and nobody knows where."""
+    shown: dict[str, Any] = {}
+    for one in blocks:
+        for name, probe in (("vip", "vip_holder"), ("writes", "writes")):
+            if one.probe == probe:
+                shown |= {name: dict(one.words).get(HOLDER, "") or "—", f"{name}_health": one.health}
+    return shown
