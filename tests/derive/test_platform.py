@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 
 from mailtop.derive.platform import HOLDER, Derived, Seen
+from mailtop.derive.platform.readiness import READINESS
 from mailtop.derive.platform.vip_holder import VIP_HOLDER
 from mailtop.derive.platform.writes import WRITES
-from mailtop.model.board import Block, Line, Table
+from mailtop.model.board import Block, Figure, Line, Table
 from mailtop.model.sample import Fact, Sample
-from mailtop.model.snapshot import Health
-from mailtop.model.text import Foreign
+from mailtop.model.snapshot import Health, QueueState, Reading
+from mailtop.model.text import Foreign, shown
 
 VIP = "192.0.2.9"
 
@@ -75,6 +77,10 @@ def follows(target: str, source: bytes) -> Block:
     return Block(target, "mariadb_replica", "", Health.OK, tables=(Table("sources", ("source",), (row,)),))
 
 
+def alone(target: str) -> Block:
+    return Block(target, "mariadb_replica", "", Health.OK, at=1.0, words=(("replication", "no replica"),))
+
+
 def member(target: str, uuid: str) -> Block:
     return Block(target, "galera", "", Health.OK, words=(("state uuid", uuid),))
 
@@ -92,6 +98,9 @@ def member(target: str, uuid: str) -> Block:
         ([server("mail1/maildb", "yes"), server("mail2/copy", "no"), follows("mail2/copy", b"10.0.0.1")],
          "mail1 | ok | 1"),
         ([server("mail1/maildb", "yes"), server("mail1/pilerdb", "yes")], "mail1 | ok | ok | 1 | 1"),
+        ([server("mail1/maildb", "yes"), server("mail1/copy", "no")], "mail1 | ok | 1"),
+        ([server("mail1/maildb", "yes"), server("mail1/pilerdb", "no"), alone("mail1/pilerdb")],
+         "mail1 | ok | crit | 1 | 0"),
         ([server("mail1/maildb", "yes"), server("mail2/maildb", "yes"),
           member("mail1/maildb", "1-2-3"), member("mail2/maildb", "1-2-3")], "mail1, mail2 | ok | 1"),
         ([server("mail1/maildb", "yes"), server("mail2/maildb", "yes"),
@@ -101,3 +110,80 @@ def member(target: str, uuid: str) -> Block:
 )  # fmt: skip
 def test_one_server_of_a_set_or_one_cluster_is_written_to(blocks: list[Block], expected: str) -> None:
     assert told(WRITES, *blocks) == expected
+
+
+def figure(target: str, probe: str, metric: str, value: float, health: Health = Health.OK) -> Block:
+    figures = (Figure(metric, metric, reading=Reading(value, health)),)
+    return Block(target, probe, probe, health, figures=figures)
+
+
+HELD = Block("platform", "vip_holder", "VIP", Health.OK, words=((HOLDER, "mail1"),))
+WRITTEN = Block("platform", "writes", "writes", Health.OK, words=((HOLDER, "mail1"),))
+QUEUED = QueueState("mail1/postfix", (("active", Reading(1.0)), ("deferred", Reading(5.0))), Reading(2.0))
+
+
+def keepalived(name: str, up: float = 1.0) -> Block:
+    made = figure(name, "vip", "keepalived", up, Health.OK if up else Health.WARN)
+    return replace(made, words=(("VIP", VIP),))
+
+
+WELL = (
+    HELD,
+    WRITTEN,
+    keepalived("mail1"),
+    keepalived("mail2"),
+    server("mail1/maildb", "yes"),
+    server("mail2/maildb", "no"),
+    figure("mail2/maildb", "mariadb_replica", "lag", 0.0),
+    figure("mail1/dovecot", "dovecot_replicator", "failed users", 0.0),
+    figure("mail1/manticore", "manticore", "up", 1.0),
+    figure("mail2/manticore", "manticore", "up", 1.0),
+)
+
+
+def ready(*instead: Block, without: str = "", queue: QueueState = QUEUED) -> str:
+    """`takes over: because`, of the only standby; blocks given stand for those of the same target and probe."""
+    keys = {(one.target, one.probe) for one in instead}
+    kept = [one for one in WELL if (one.target, one.probe) not in keys and without not in (one.probe, one.target)]
+    seen = Seen(("mail1", "mail2"), (*kept, *instead), (), (queue,))
+    rows = [line.cells for one in READINESS.find(seen) if isinstance(one, Table) for line in one.lines]
+    return " / ".join(": ".join(shown(cell) for cell in row[1:] if cell) for row in rows)
+
+
+def test_a_standby_is_ready_when_all_that_it_needs_is_well_and_known() -> None:
+    assert ready() == "ready"
+
+
+@pytest.mark.parametrize(
+    ("instead", "expected"),
+    [
+        (keepalived("mail2", 0.0), "not ready: vip keepalived 0"),
+        (figure("mail2/maildb", "mariadb_replica", "lag", 40.0, Health.WARN), "not ready: mariadb_replica lag 40"),
+        (Block("mail2/maildb", "mariadb_replica", "replica", Health.DENIED, stale=True, note="no right"),
+         "not known: replica: no right"),
+        (Block("mail2/maildb", "mariadb_replica", "", Health.OK, words=(("replication", "no replica"),)),
+         "not ready: mail2/maildb copies no other database"),
+        (Block("platform", "writes", "", Health.UNKNOWN), "not known: where the database is written to"),
+        (figure("mail1/dovecot", "dovecot_replicator", "failed users", 3.0, Health.WARN),
+         "not ready: dovecot_replicator failed users 3"),
+        (Block("mail1/dovecot", "dovecot_replicator", "", Health.UNKNOWN, stale=True),
+         "not known: mailboxes: no replicator that tells"),
+        (Block("platform", "vip_holder", "", Health.CRIT, words=((HOLDER, "none"),)),
+         "not ready: VIP: none / not ready: VIP: none"),
+        (Block("platform", "vip_holder", "", Health.UNKNOWN, words=((HOLDER, "mail1"),)),
+         "not known: VIP: mail1 / not known: VIP: mail1"),
+    ],
+)  # fmt: skip
+def test_a_standby_is_not_ready_or_nobody_knows_and_it_says_why(instead: Block, expected: str) -> None:
+    assert ready(instead) == expected
+
+
+def test_what_the_standby_lacks_and_what_it_would_leave_behind_speak_against_it() -> None:
+    full = QueueState("mail1/postfix", (("active", Reading(1.0)), ("deferred", Reading(411.0))), Reading(2.0))
+    blind = QueueState("mail1/postfix", (("active", Reading(1.0)), ("deferred", Reading(None))), Reading(None))
+
+    assert ready(without="mail2/manticore") == "not ready: no search index of its own: it would be made anew"
+    assert ready(without="mail2/maildb") == "not ready: no database of its own"
+    assert ready(queue=full) == "not ready: 412 mails wait on mail1 and would stay there"
+    assert ready(queue=blind) == "not known: mail1/postfix: how long its queue is"
+    assert ready(without="vip_holder") == ""

@@ -91,6 +91,10 @@ async def test_the_vip_of_keepalived_and_the_only_writable_server_are_found(lab:
             block = await watched.block("replication", host, "vip", "keepalived", lambda one: one.figures)
             assert dict(block.words)["VIP"] == "172.28.0.100"
             assert block.figures[0].reading.value == 1.0
+        failover = await watched.block("replication", TARGET, "readiness", "failover", lambda one: one.figures)
+        standby, verdict, why = (shown(cell) for cell in failover.tables[0].lines[0].cells)
+        assert (standby, verdict) == (next(host for host in HOSTS if host != holder), "not ready")
+        assert "no database of its own" in why
 
 
 async def test_a_holder_is_no_proof_while_the_other_host_cannot_be_asked(address: Address, tmp_path: Path) -> None:

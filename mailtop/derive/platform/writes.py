@@ -34,6 +34,10 @@ class _Server:
             for line in one.lines
         ]
 
+        told = replica is not None and (replica.at > 0 or not replica.stale)
+        self.follows = not self.cluster and (bool(self.sources) or (not told and not self.writes))
+        """It copies another, or may: nobody could ask it, and it is not written to."""
+
     @property
     def names(self) -> set[str]:
         """What servers that copy it have in common with it."""
@@ -63,7 +67,7 @@ def find(seen: Seen) -> Iterator[Sample | Fact | Table]:
 
 
 def _sets(servers: Sequence[_Server]) -> list[list[_Server]]:
-    """Put together what has a name in common. A replica of a source that nobody knows belongs to the largest set."""
+    """Put together what has a name in common. A replica of a source that nobody knows belongs to the first set."""
     sets: list[tuple[set[str], list[_Server]]] = []
     for server in servers:
         near = [one for one in sets if one[0] & server.names]
@@ -73,7 +77,7 @@ def _sets(servers: Sequence[_Server]) -> list[list[_Server]]:
             sets.remove(one)
         sets.append((names, members))
     found = [members for _, members in sets]
-    lone = [one for one in found if all(server.sources and not server.cluster for server in one)]
+    lone = [one for one in found if all(server.follows for server in one)]
     main = next((one for one in found if one not in lone), None)
     if main is None:
         return sorted(found, key=len, reverse=True)
