@@ -6,6 +6,7 @@ import pytest
 from msgspec.structs import replace
 
 from mailtop.derive.platform import HOLDER, Derived, Seen
+from mailtop.derive.platform.fingerprints import FINGERPRINTS
 from mailtop.derive.platform.readiness import READINESS
 from mailtop.derive.platform.vip_holder import VIP_HOLDER
 from mailtop.derive.platform.writes import WRITES
@@ -81,6 +82,11 @@ def alone(target: str) -> Block:
     return Block(target, "mariadb_replica", "", Health.OK, at=1.0, words=(("replication", "no replica"),))
 
 
+def figure(target: str, probe: str, metric: str, value: float, health: Health = Health.OK) -> Block:
+    figures = (Figure(metric, metric, reading=Reading(value, health)),)
+    return Block(target, probe, probe, health, figures=figures)
+
+
 def member(target: str, uuid: str) -> Block:
     return Block(target, "galera", "", Health.OK, words=(("state uuid", uuid),))
 
@@ -105,16 +111,14 @@ def member(target: str, uuid: str) -> Block:
           member("mail1/maildb", "1-2-3"), member("mail2/maildb", "1-2-3")], "mail1, mail2 | ok | 1"),
         ([server("mail1/maildb", "yes"), server("mail2/maildb", "yes"),
           member("mail1/maildb", "1-2-3"), member("mail2/maildb", "4-5-6")], "mail1, mail2 | crit | 2"),
+        ([server("mail1/maildb", "yes"), server("mail2/maildb", "yes"),
+          member("mail1/maildb", "1-2-3"), figure("mail2/maildb", "galera", "galera_primary", 0.0)],
+         "mail1 | ok | 1"),
         ([], ""),
     ],
 )  # fmt: skip
 def test_one_server_of_a_set_or_one_cluster_is_written_to(blocks: list[Block], expected: str) -> None:
     assert told(WRITES, *blocks) == expected
-
-
-def figure(target: str, probe: str, metric: str, value: float, health: Health = Health.OK) -> Block:
-    figures = (Figure(metric, metric, reading=Reading(value, health)),)
-    return Block(target, probe, probe, health, figures=figures)
 
 
 HELD = Block("platform", "vip_holder", "VIP", Health.OK, words=((HOLDER, "mail1"),))
@@ -187,3 +191,34 @@ def test_what_the_standby_lacks_and_what_it_would_leave_behind_speak_against_it(
     assert ready(queue=full) == "not ready: 412 mails wait on mail1 and would stay there"
     assert ready(queue=blind) == "not known: mail1/postfix: how long its queue is"
     assert ready(without="vip_holder") == ""
+
+
+def prints(target: str, *, stale: bool = False, **values: str) -> Block:
+    return Block(target, "mta_fingerprints", "", Health.OK, stale=stale, words=tuple(values.items()))
+
+
+@pytest.mark.parametrize(
+    ("blocks", "expected"),
+    [
+        ([prints("mail1/postfix", settings="a"), prints("mail2/postfix", settings="a")],
+         ["ok postfix settings equal "]),
+        ([prints("mail1/postfix", settings="a"), prints("mail2/mta", settings="b")],
+         ["warn postfix settings differ mail1 a, mail2 b"]),
+        ([prints("mail1/postfix", settings="a", maps="m"), prints("mail2/postfix", settings="a")],
+         ["ok postfix settings equal ", "warn postfix maps differ mail1 m, mail2 none"]),
+        ([prints("mail1/postfix", settings="a"), prints("mail2/postfix", settings="b", stale=True)],
+         ["unknown postfix settings not known mail2/postfix"]),
+        ([prints("mail1/postfix", DKIM="a"), prints("mail2/postfix", DKIM="denied")],
+         ["unknown postfix DKIM not known mail2/postfix"]),
+        ([prints("mail1/postfix", stale=True), prints("mail2/postfix", stale=True)],
+         ["unknown postfix fingerprints not known mail1/postfix, mail2/postfix"]),
+        ([prints("mail1/in", settings="a"), prints("mail1/out", settings="b"), prints("mail2/in", settings="a")],
+         ["ok in settings equal "]),
+        ([prints("mail1/postfix", settings="a")], []),
+    ],
+)  # fmt: skip
+def test_nodes_are_alike_or_differ_or_nobody_knows(blocks: list[Block], expected: list[str]) -> None:
+    found = FINGERPRINTS.find(Seen(("mail1", "mail2"), tuple(blocks)))
+    lines = [line for table in found if isinstance(table, Table) for line in table.lines]
+
+    assert [" ".join((line.health.value, *(shown(cell) for cell in line.cells))) for line in lines] == expected

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
+from maillab.engine import LAB
 from maillab.lab import Lab
 from msgspec.structs import replace
 
@@ -49,8 +51,8 @@ def address(lab: Lab) -> Iterator[Address]:
         made.take(host)
 
 
-def hosts() -> dict[str, HostSettings]:
-    paces = {probe.name: ProbeSettings(every=1.0, enabled=probe.name in ASKED) for probe in probes()}
+def hosts(asked: tuple[str, ...] = ASKED) -> dict[str, HostSettings]:
+    paces = {probe.name: ProbeSettings(every=1.0, enabled=probe.name in asked) for probe in probes()}
     return {name: replace(one, probes=paces) for name, one in hosts_over_ssh().items()}
 
 
@@ -136,3 +138,50 @@ async def test_a_replica_that_can_be_written_to_is_critical_until_it_cannot(lab:
     finally:
         first.remove()
         second.remove()
+
+
+@pytest.fixture
+def postfixes(lab: Lab) -> Iterator[dict[str, Callable[[str], str]]]:
+    """One stopped Postfix of the same name on each host's Engine, as a shell."""
+    image = lab.engine.run("inspect", "--format", "{{.Config.Image}}", "postfix").strip()
+    docker: dict[str, Callable[..., str]] = {
+        "mail1": lab.engine.run,
+        "mail2": partial(lab.engine.execute, "mail2", "docker"),
+    }
+    made = ("run", "--detach", "--init", "--name", "ha-postfix", "--label", f"{LAB}=aside", "--network", "none")
+    try:
+        for run in docker.values():
+            run(*made, "--entrypoint", "sleep", image, "infinity")
+        yield {host: partial(run, "exec", "ha-postfix", "sh", "-c") for host, run in docker.items()}
+    finally:
+        for run in docker.values():
+            run("rm", "--force", "ha-postfix")
+
+
+async def test_settings_and_certificates_that_differ_are_a_warning_until_they_are_alike(
+    postfixes: dict[str, Callable[[str], str]], tmp_path: Path
+) -> None:
+    certificate = "mkdir -p /etc/letsencrypt/live/x && {} > /etc/letsencrypt/live/x/cert.pem"
+    make = certificate.format("printf -- '-----BEGIN CERTIFICATE-----\\nMII{}\\n-----END CERTIFICATE-----\\n'")
+    for host, shell in postfixes.items():
+        shell(f"touch /etc/postfix/main.cf; postconf -e relayhost=a.test myhostname={host}.test; {make.format(1)}")
+
+    async with watching(hosts(("mta_fingerprints",)), tmp_path) as watched:
+
+        async def judged(what: str, *rows: tuple[Health, str]) -> None:
+            def condition(block: Block) -> bool:
+                lines = [line for line in block.tables[0].lines if line.cells[0] == b"ha-postfix"]
+                return [(line.health, shown(line.cells[1])) for line in lines] == list(rows)
+
+            await watched.block("replication", TARGET, "fingerprints", what, condition)
+
+        settings, certificates = (Health.OK, "settings equal"), (Health.OK, "certificates equal")
+        await judged("alike", settings, certificates)
+        postfixes["mail2"]("postconf -e relayhost=b.test")
+        await judged("other settings", (Health.WARN, "settings differ"), certificates)
+        postfixes["mail2"]("postconf -e relayhost=a.test")
+        await judged("the same settings", settings, certificates)
+        postfixes["mail1"](make.format(2))
+        await judged("another certificate", settings, (Health.WARN, "certificates differ"))
+        postfixes["mail2"](make.format(2))
+        await judged("the same certificate", settings, certificates)

@@ -20,12 +20,11 @@ class _Server:
     def __init__(self, status: Block, replica: Block | None, galera: Block | None) -> None:
         self.target = status.target
         words = dict(status.words)
-        self.down = not status.stale and any(
-            (one.metric, one.reading.value) == ("mariadb_up", 0.0) for one in status.figures
-        )
+        self.down = _says(status, "mariadb_up", 0.0)
         self.writes = None if status.stale or "writable" not in words else words["writable"] == "yes"
-        self.writes = False if self.down else self.writes
-        self.cluster = dict(galera.words).get("state uuid", "") if galera is not None else ""
+        self.cluster = dict(galera.words).get("state uuid", "").strip("0-") if galera is not None else ""
+        if self.down or (galera is not None and _says(galera, "galera_primary", 0.0)):
+            self.writes = False  # a member without a majority takes no writes, whatever read_only says
         tables = replica.tables if replica is not None else ()
         self.sources = [
             line.cells[0].decode("utf-8", "replace").split(" ")[0]
@@ -43,6 +42,10 @@ class _Server:
         """What servers that copy it have in common with it."""
         host, _, container = self.target.partition("/")
         return {container or host, *self.sources, *([self.cluster] if self.cluster else [])}
+
+
+def _says(block: Block, metric: str, value: float) -> bool:
+    return not block.stale and any((one.metric, one.reading.value) == (metric, value) for one in block.figures)
 
 
 def find(seen: Seen) -> Iterator[Sample | Fact | Table]:
