@@ -80,4 +80,4 @@ BOARD = Board(
     aside=False,
 )
 
-PROBE = Poll("vip", None, Command(("sh", "-c", SCRIPT)), read, every=5.0, needs=Needs(binary=("sh",)), board=BOARD)
+PROBE = Poll("vip", None, Command(("sh", "-c", SCRIPT)), read, every=10.0, needs=Needs(binary=("sh",)), board=BOARD)
