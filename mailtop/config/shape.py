@@ -13,10 +13,14 @@ Colour = Literal["", "red", "orange", "yellow", "green", "cyan", "blue", "magent
 
 
 class PlatformSettings(Struct, frozen=True, forbid_unknown_fields=True):
-    """`[platform]`: what the top line says, and in which colour, so that nobody acts on the wrong platform."""
+    """`[platform]`: what the top line says, and in which colour, so that nobody acts on the wrong platform.
+
+    `vip`: addresses that exactly one host has; empty: those of the hosts' keepalived.conf.
+    """
 
     name: str = ""
     colour: Colour = ""
+    vip: tuple[str, ...] = ()
 
 
 class SecretSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

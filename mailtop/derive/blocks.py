@@ -44,12 +44,16 @@ def as_of(found: Block, state: ProbeState, now: float, lost: str = "") -> Block:
     if state.health is Health.OK and not lost and not late:
         return found
     health = Health.DENIED if state.health is Health.DENIED and not lost else Health.UNKNOWN
+    return doubted(found, health, lost or state.note or ("late" if found.at else "not asked yet"))
+
+
+def doubted(found: Block, health: Health, note: str) -> Block:
+    """Return a block with all that it tells, and none of it as a health of now. `note`: why."""
     figures = tuple(_old(figure) for figure in found.figures)
     tables = tuple(
         replace(table, lines=tuple(replace(line, health=Health.UNKNOWN) for line in table.lines))
         for table in found.tables
     )
-    note = lost or state.note or ("late" if found.at else "not asked yet")
     return replace(found, health=health, stale=True, note=note, figures=figures, tables=tables)
 
 

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
-from mailtop.derive.blocks import as_of, block, block_alerts, glances
+from mailtop.derive.blocks import as_of, block, block_alerts, doubted, glances
+from mailtop.derive.platform import TARGET, Derived, Seen, derived
 from mailtop.derive.search import search_hop
 from mailtop.engine.watch import Watch
 from mailtop.metrics.store import Store, key_of
 from mailtop.model.board import Block, Figure
 from mailtop.model.sample import Kind, Sample
-from mailtop.model.snapshot import Alert, Health, HopState, Page, PageAsk, ProbeState
-from mailtop.probe import listeners, probes
+from mailtop.model.snapshot import Alert, Health, HopState, Page, PageAsk, ProbeState, QueueState
+from mailtop.probe import Board, listeners, probes
 
 MOST, FINE, COARSE = 6_000, (15.0, 60), (300.0, 288)
 """Series, and their steps: 15 min and a day, 1.4 kB each."""
@@ -36,13 +38,19 @@ class Told(NamedTuple):
 class Boards:
     """Belongs to the engine's loop. `version` grows with everything that is found."""
 
-    def __init__(self) -> None:
+    def __init__(self, vips: tuple[str, ...] = ()) -> None:
+        """`vips`: the platform's shared addresses, where somebody has named them."""
         self.version = 0
+        self._vips = vips
+        self._queues: tuple[QueueState, ...] = ()
         self.store = Store(MOST, FINE, COARSE)
         """The series of what is only shown here: coarser than what moves with each mail, an eighth of the memory."""
         self._blocks: dict[tuple[str, str], Block] = {}
         self._boards = {probe.name: probe.board for probe in probes() if probe.board is not None}
         self._boards |= {listener.name: listener.board for listener in listeners()}
+        self._boards |= {one.name: Board(one.screen, one.title, one.metrics, one.order) for one in derived()}
+        self._judged: dict[str, tuple[Health, float]] = {}
+        """Of what is derived: how it is, and since when."""
         self._glanced = {
             name: shown
             for name, board in self._boards.items()
@@ -69,14 +77,17 @@ class Boards:
         self._blocks[target, probe] = block(target, probe, board.title, board.metrics, found, rates.get, at)
         self.version += 1
 
-    def now(self, watches: Mapping[str, Watch], now: float) -> Told:
-        """Every block, as it is now, in the order of hosts, targets and boards; of a probe that has never told
-        anything, an empty one that says why. While nobody looks at them, `now` is some seconds ago."""
+    def now(self, watches: Mapping[str, Watch], now: float, queues: tuple[QueueState, ...] | None = None) -> Told:
+        """Every block, as it is now: those of the platform as a whole, then in the order of hosts, targets and boards;
+        of a probe that has never told anything, an empty one that says why. While nobody looks at them, `now` is some
+        seconds ago. `queues`: where they are known anew."""
+        self._queues = queues if queues is not None else self._queues
         there = (len(self._blocks), *(watch.link.up for watch in watches.values()))
         at, were, told = self._told
         if there == were and 0.0 <= now - at < (0.0 if 0.0 <= now - self._looked < LOOKED else UNSEEN):
             return told
-        blocks = self._all(watches, now)
+        hosts = tuple(name for name, watch in watches.items() if not watch.same)
+        blocks = self.over_all(Seen(hosts, self._all(watches, now), self._vips, self._queues), now)
         alerts = tuple(block_alerts(blocks, self.screen))
         told = Told(blocks, alerts, glances(blocks, self._glanced), search_hop(blocks))
         self._told = now, there, told
@@ -95,6 +106,26 @@ class Boards:
             kept = {(one.target, one.probe) for one in blocks}
             self._blocks = {key: found for key, found in self._blocks.items() if key in kept}
         return tuple(blocks)
+
+    def over_all(self, seen: Seen, now: float) -> tuple[Block, ...]:
+        """What only several targets together tell, before what each tells."""
+        found: list[Block] = []
+        for one in derived():
+            told = tuple(one.find(replace(seen, blocks=(*found, *seen.blocks))))
+            if told:
+                made = block(TARGET, one.name, one.title, one.metrics, told, lambda key: None, now)  # noqa: ARG005
+                found.append(self._settled(one, made, seen, now))
+        return (*found, *seen.blocks)
+
+    def _settled(self, one: Derived, made: Block, seen: Seen, now: float) -> Block:
+        """A change is judged when all that it rests on was asked anew: one target may be seen before it, one after."""
+        health, since = self._judged.get(one.name, (Health.OK, 0.0))
+        if health is not made.health:
+            health, since = self._judged[one.name] = made.health, now
+        asked = [old.at for old in seen.blocks if old.probe in one.of and not old.stale]
+        if health is not Health.CRIT or all(at > since for at in asked):
+            return made
+        return doubted(made, Health.UNKNOWN, "has just changed: waits until all were asked again")
 
     def page(self, ask: PageAsk, watches: Mapping[str, Watch], now: float) -> Page:
         """Those of one screen (`ask.where`), of one target where it names one."""

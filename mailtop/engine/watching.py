@@ -14,6 +14,7 @@ from mailtop.config import Settings
 from mailtop.derive.cells import host_cells
 from mailtop.derive.firing import firing
 from mailtop.derive.hops import Flow, hop_states
+from mailtop.derive.platform import HOLDER
 from mailtop.engine.attention import Attention
 from mailtop.engine.boards import Boards
 from mailtop.engine.books import Books
@@ -29,6 +30,7 @@ from mailtop.engine.watch import Watch
 from mailtop.ledger.counts import counts
 from mailtop.metrics.store import Store
 from mailtop.model.ask import Source
+from mailtop.model.board import Block
 from mailtop.model.errors import Refused
 from mailtop.model.sample import Sample
 from mailtop.model.snapshot import NO_DATA, Health, HostState, LogState, ProbeState, QueueState, Series, Snapshot
@@ -74,7 +76,7 @@ class Watching:
         self.platform = settings.platform.name or ", ".join(settings.hosts)
         self.watches: dict[str, Watch] = {}
         self.store = Store()
-        self.boards = Boards()
+        self.boards = Boards(settings.platform.vip)
         self.attention = Attention()
         self._hearing = Hearing(self.boards)
         self.logs = Logs(clock, settings.history, self._ahead, self._hearing.take, driven=driven)
@@ -259,7 +261,8 @@ class Watching:
         lost = {mta.target.name: self._lost(mta.target.host) for mta in mtas}
         seen = [self._seen(mta, logs.get(name), probes_of.get(name, {}), now, lost[name]) for mta, name in named]
         way = hop_states([*(one.flow for one in seen), *self._unread()], now, tuple(self.watches))
-        boards = self.boards.now(self.watches, now)
+        queues = tuple(one.queue for one in seen)
+        boards = self.boards.now(self.watches, now, queues)
         hops = tuple(boards.search or hop if hop.hop is Hop.SEARCH else hop for hop in way)
         self._weigh(tuple(one.causes for one in seen))
         changed = tuple(one for mta in mtas for one in mta.standings)
@@ -275,11 +278,12 @@ class Watching:
             probes=tuple(states),
             logs=tuple(logs.values()),
             hops=hops,
-            queues=tuple(one.queue for one in seen),
+            queues=queues,
             alerts=alerts,
             destinations=changed,
             glance=boards.glance,
             versions=self.versions,
+            **_holders(boards.blocks),
         )
 
     def _seen(self, mta: Mta, log: LogState | None, asked: Probes, now: float, lost: str) -> _Seen:
@@ -334,3 +338,13 @@ class Watching:
         if collector is None or not collector.running_since:
             return None
         return min(0.99, (now - collector.running_since) / (1.0 + COST * (mta.messages or 0)))
+
+
+def _holders(blocks: Iterable[Block]) -> dict[str, Any]:
+    """What the top line says of the VIP and of the database; `?` where there is one and nobody knows where."""
+    shown: dict[str, Any] = {}
+    for one in blocks:
+        for name, probe in (("vip", "vip_holder"), ("writes", "writes")):
+            if one.probe == probe:
+                shown |= {name: dict(one.words).get(HOLDER, "") or "—", f"{name}_health": one.health}
+    return shown

@@ -14,9 +14,9 @@ class Metric(Struct, frozen=True):
     """One number that a probe finds, declared beside it. `name`: its sample's; `label`: two or three words.
 
     `unit`: `%` (the sample is a ratio, 0 … 1), `B`, `s`, or empty for a count; what only rises is shown a second.
-    From `warn` and `crit` on it is so (None: never); where it `falls` to be worse, at and below them. `means`: what it
-    tells, a line for the documentation. `glance`: its label on Overview, empty where it is not there: the worst of all
-    targets, or their sum where it `adds`.
+    From `warn` and `crit` on it is so (None: never); where it `falls` to be worse, at and below them; where it must be
+    `exactly` so many, anything else is crit. `means`: what it tells, a line for the documentation. `glance`: its label
+    on Overview, empty where it is not there: the worst of all targets, or their sum where it `adds`.
     """
 
     name: str
@@ -28,6 +28,7 @@ class Metric(Struct, frozen=True):
     means: str = ""
     glance: str = ""
     adds: bool = False
+    exactly: float | None = None
 
     def health(self, value: float) -> Health:
         """Return how a value is; what is no number is not known.
@@ -38,9 +39,14 @@ class Metric(Struct, frozen=True):
         >>> up = Metric("up", "up", crit=0.0, falls=True)
         >>> [up.health(value).value for value in (1.0, 0.0)]
         ['ok', 'crit']
+        >>> holders = Metric("vip_holders", "holders", exactly=1.0)
+        >>> [holders.health(value).value for value in (0.0, 1.0, 2.0)]
+        ['crit', 'ok', 'crit']
         """
         if isnan(value):
             return Health.UNKNOWN
+        if self.exactly is not None and value != self.exactly:
+            return Health.CRIT
         for limit, health in ((self.crit, Health.CRIT), (self.warn, Health.WARN)):
             if limit is not None and (value <= limit if self.falls else value >= limit):
                 return health

@@ -72,6 +72,7 @@ def written(surveys: tuple[Survey, ...]) -> str:
         "[platform]",
         f"name = {_quoted(names)}",
         '# colour = "red"        # the top line, so that nobody acts on the wrong platform',
+        '# vip = ["192.0.2.10"]  # exactly one host has it; left out: what keepalived.conf says',
     ]
     for survey in surveys:
         lines += ["", *_host(survey)]

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from mailtop.derive.platform import derived
 from mailtop.model.board import Metric
 from mailtop.probe import Probe, probes
 
@@ -34,13 +35,17 @@ def lines() -> Iterator[str]:
         yield "|---|---|---|---|---|---|---|"
         for probe in BOARDS:
             if probe.board and probe.board.screen == screen:
-                yield from (row(probe, metric) for metric in probe.board.metrics)
+                yield from (row(probe.name, f"{probe.every:g} s", metric) for metric in probe.board.metrics)
+        for one in derived():
+            if one.screen == screen:
+                yield from (row(", ".join(one.of), "each time", metric) for metric in one.metrics)
         yield ""
 
 
-def row(probe: Probe, metric: Metric) -> str:
-    limits = f"{limit(metric, metric.warn)} | {limit(metric, metric.crit)}"
-    return f"| `{metric.name}` | {metric.label} | {limits} | {metric.means} | {probe.name} | {probe.every:g} s |"
+def row(of: str, every: str, metric: Metric) -> str:
+    crit = limit(metric, metric.crit) if metric.exactly is None else f"≠ {metric.exactly:g}"
+    limits = f"{limit(metric, metric.warn)} | {crit}"
+    return f"| `{metric.name}` | {metric.label} | {limits} | {metric.means} | {of} | {every} |"
 
 
 def test_the_documentation_is_what_is_declared() -> None:

@@ -114,10 +114,13 @@ def hosts_over_ssh(**users: str) -> dict[str, HostSettings]:
 
 @asynccontextmanager
 async def watching(
-    hosts: dict[str, HostSettings], folder: Path, remember: int | None = None
+    hosts: dict[str, HostSettings],
+    folder: Path,
+    remember: int | None = None,
+    platform: PlatformSettings = PlatformSettings("the lab"),  # noqa: B008 - frozen
 ) -> AsyncIterator[Watching]:
     """An engine in this process, operated by ann, with `folder/audit.jsonl`."""
-    settings = Settings(PlatformSettings("the lab"), hosts, interval=TICK, history=HISTORY)
+    settings = Settings(platform, hosts, interval=TICK, history=HISTORY)
     engine = engine_of(Setup(settings, operator="ann", audit=str(folder / "audit.jsonl")))
     with _own_faults() as faults:
         await engine.start()
