@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from mailtop.derive.blocks import as_of, block
+from mailtop.engine.trends import Trends
 from mailtop.engine.watch import Watch
 from mailtop.metrics.store import Store, key_of
 from mailtop.model.board import Block
@@ -26,6 +27,7 @@ class Boards:
         self.version = 0
         self.store = Store(MOST, FINE, COARSE)
         """The series of what is only shown here: coarser than what moves with each mail, an eighth of the memory."""
+        self._trends = Trends()
         self._blocks: dict[tuple[str, str], Block] = {}
         self._boards = {probe.name: probe.board for probe in probes() if probe.board is not None}
         self._boards |= {listener.name: listener.board for listener in listeners()}
@@ -39,11 +41,12 @@ class Boards:
         self.heard: dict[tuple[str, str], ProbeState] = {}
         """Of what logs tell, by target and listener: how it is."""
 
-    def take(self, target: str, probe: str, found: Sequence[object], at: float) -> None:
-        """Receive what a probe found."""
+    def take(self, target: str, probe: str, found: Sequence[object], at: float) -> Sequence[object]:
+        """Receive what a probe found; return it, with when what it tells of will be full, where that can be told."""
         board = self._boards.get(probe)
         if board is None:
-            return
+            return found
+        found = (*found, *self._trends.take(target, board.trends, found, at))
         self.store.put(target, (one for one in found if isinstance(one, Sample)), at)
         rates = {
             one.key: rate[0] if (rate := self.store.rate(key_of(target, one.key))) is not None else None
@@ -52,6 +55,7 @@ class Boards:
         }
         self._blocks[target, probe] = block(target, probe, board.title, board.metrics, found, rates.get, at)
         self.version += 1
+        return found
 
     def now(self, watches: Mapping[str, Watch], now: float) -> tuple[Block, ...]:
         """Every block, as it is now, in the order of hosts, targets and boards; of a probe that has never told

@@ -12,7 +12,7 @@ from functools import cache
 from typing import Protocol
 
 from mailtop.model.ask import Answer, Asking, Command, Engine
-from mailtop.model.board import Metric, Table
+from mailtop.model.board import Metric, Table, Trend
 from mailtop.model.destination import Standings
 from mailtop.model.needs import Needs
 from mailtop.model.plugin import plugins
@@ -31,6 +31,7 @@ __all__ = [
     "Poll",
     "Probe",
     "Table",
+    "Trend",
     "listeners",
     "probes",
 ]
@@ -54,7 +55,8 @@ class Board:
     """Where what a probe finds is shown, and how it is judged. `screen`: by name; `title`: one or two words.
 
     Samples without a metric are kept as series, and not shown. `order`: among the blocks of a target. `aside`: what it
-    shows stands there alone: a command that prints the queue, or acts on it, does not wait for it.
+    shows stands there alone: a command that prints the queue, or acts on it, does not wait for it. `trends`: what may run
+    out, of which the engine tells when, as far as it can.
     """
 
     screen: str
@@ -62,6 +64,7 @@ class Board:
     metrics: tuple[Metric, ...] = ()
     order: int = 50
     aside: bool = True
+    trends: tuple[Trend, ...] = ()
 
 
 @dataclass(frozen=True)
