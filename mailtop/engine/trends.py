@@ -27,7 +27,7 @@ class Trends:
         self._known: dict[str, tuple[int, Spent | None]] = {}
 
     def take(self, target: str, trends: Iterable[Trend], found: Sequence[object], at: float) -> Iterator[Sample | Fact]:
-        """Enter what was found; yield of each that is running out in how many seconds, and in words how sure that is."""
+        """Enter what was found; yield when each that runs out will have, and how sure that is."""
         words: list[str] = []
         known = True
         for trend in trends:

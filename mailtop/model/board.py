@@ -48,7 +48,7 @@ class Metric(Struct, frozen=True):
 
 
 class Trend(Struct, frozen=True):
-    """Something that may run out: `of` names the samples that fall to 0 then, `name` the metric of the seconds until so.
+    """Something that may run out: `of` names the samples that fall to 0 then, `name` the metric of the seconds until.
 
     `what` that is, in a word that may be left out (`inodes`). The engine finds it out, not the probe.
     """

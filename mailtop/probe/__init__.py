@@ -55,8 +55,8 @@ class Board:
     """Where what a probe finds is shown, and how it is judged. `screen`: by name; `title`: one or two words.
 
     Samples without a metric are kept as series, and not shown. `order`: among the blocks of a target. `aside`: what it
-    shows stands there alone: a command that prints the queue, or acts on it, does not wait for it. `trends`: what may run
-    out, of which the engine tells when, as far as it can.
+    shows stands there alone: a command that prints the queue, or acts on it, does not wait for it. `trends`: what may
+    run out, of which the engine tells when, as far as it can.
     """
 
     screen: str
