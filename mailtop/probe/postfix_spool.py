@@ -25,7 +25,9 @@ def run(target: Target) -> Asking[Iterable[Found]]:
     queue, limit, least = (settings.get(name, "") for name in argv[-3:])
     if not queue.startswith("/") or not limit.isdigit() or not least.isdigit():
         said = ", ".join((queue, limit, least)).encode("utf-8", "replace")
-        raise ParseError("postconf", f"queue_directory, message_size_limit, queue_minfree: {shown(Foreign(said), 80)!r}")
+        raise ParseError(
+            "postconf", f"queue_directory, message_size_limit, queue_minfree: {shown(Foreign(said), 80)!r}"
+        )
     free = _available((yield Command(("df", "-P", "-k", "--", queue), timeout=5.0)).ok("df"))
     return tuple(_told(free, max(TIMES * int(limit), int(least))))
 

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from mailtop.model import errors
-from mailtop.model.ask import Answer, Command, Engine, Tls, ask_key
+from mailtop.model.ask import Answer, Command, Engine, PortAsk, ask_key
 from mailtop.model.board import Table
 from mailtop.model.errors import MailtopError
 from mailtop.model.sample import Fact, Sample
@@ -27,8 +27,8 @@ CASES = Path(__file__).parent / "cases"
 TARGET = Target("mail1", "postfix")
 
 
-def asked(ask: Command | Engine | Tls) -> str:
-    if isinstance(ask, Engine | Tls):
+def asked(ask: Command | Engine | PortAsk) -> str:
+    if isinstance(ask, Engine | PortAsk):
         return ask_key(ask)
     return " | ".join([" ".join(ask.argv), *(argv[0] for argv in ask.pipe)])
 
