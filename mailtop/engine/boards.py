@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from mailtop.derive.blocks import as_of, block
 from mailtop.engine.trends import Trends
 from mailtop.engine.watch import Watch
 from mailtop.metrics.store import Store, key_of
 from mailtop.model.board import Block
-from mailtop.model.sample import Kind, Sample
+from mailtop.model.sample import Kind, Labels, Sample
 from mailtop.model.snapshot import Health, Page, PageAsk, ProbeState
 from mailtop.probe import listeners, probes
 
@@ -20,6 +20,10 @@ SPARE = 100
 """Blocks of targets that are gone, which are kept before they are forgotten."""
 
 
+MISSED_FOR = 86_400.0
+"""Seconds for which what was there is missed."""
+
+
 class Boards:
     """Belongs to the engine's loop. `version` grows with everything that is found."""
 
@@ -28,6 +32,7 @@ class Boards:
         self.store = Store(MOST, FINE, COARSE)
         """The series of what is only shown here: coarser than what moves with each mail, an eighth of the memory."""
         self._trends = Trends()
+        self._there: dict[tuple[str, str], dict[Labels, float]] = {}
         self._blocks: dict[tuple[str, str], Block] = {}
         self._boards = {probe.name: probe.board for probe in probes() if probe.board is not None}
         self._boards |= {listener.name: listener.board for listener in listeners()}
@@ -46,6 +51,7 @@ class Boards:
         board = self._boards.get(probe)
         if board is None:
             return found
+        found = (*found, *self._missed(target, probe, board.misses, found, at))
         found = (*found, *self._trends.take(target, board.trends, found, at))
         self.store.put(target, (one for one in found if isinstance(one, Sample)), at)
         rates = {
@@ -56,6 +62,18 @@ class Boards:
         self._blocks[target, probe] = block(target, probe, board.title, board.metrics, found, rates.get, at)
         self.version += 1
         return found
+
+    def _missed(self, target: str, probe: str, name: str, found: Sequence[object], at: float) -> Iterator[Sample]:
+        """Yield 0 for all that was there at a time of the last day, and is not now."""
+        if not name:
+            return
+        there = {one.labels for one in found if isinstance(one, Sample) and one.name == name}
+        known = self._there.setdefault((target, probe), {})
+        known |= dict.fromkeys(there, at)
+        for labels in [labels for labels, seen in known.items() if at - seen > MISSED_FOR]:
+            del known[labels]
+        for labels in known.keys() - there:
+            yield Sample(name, 0, labels)
 
     def now(self, watches: Mapping[str, Watch], now: float) -> tuple[Block, ...]:
         """Every block, as it is now, in the order of hosts, targets and boards; of a probe that has never told
@@ -71,6 +89,7 @@ class Boards:
         if len(self._blocks) > 2 * len(blocks) + SPARE:  # containers come and go under ever new names
             kept = {(one.target, one.probe) for one in blocks}
             self._blocks = {key: found for key, found in self._blocks.items() if key in kept}
+            self._there = {key: there for key, there in self._there.items() if key in kept}
         return tuple(blocks)
 
     def page(self, ask: PageAsk, blocks: Iterable[Block], now: float) -> Page:

@@ -77,7 +77,7 @@ class Talk(Struct, frozen=True, tag=True):
     """Connect to a port as the host sees it, say something or nothing, and hear one reply; then say goodbye and go.
 
     A reply is a line; of lines that begin with `220-`, all up to the last, which begins with `220 `. `tls`: after a
-    handshake that trusts anybody, for `name` (SNI). `Answer.stdout` is the reply, `took` the seconds until it was there.
+    handshake that trusts anybody, for `name` (SNI). `Answer.stdout` is the reply, `took` the seconds until it came.
     Raises Missing where nothing listens, Garbled where no whole reply comes. `key`: what is said, in a word.
     """
 

@@ -56,7 +56,8 @@ class Board:
 
     Samples without a metric are kept as series, and not shown. `order`: among the blocks of a target. `aside`: what it
     shows stands there alone: a command that prints the queue, or acts on it, does not wait for it. `trends`: what may
-    run out, of which the engine tells when, as far as it can.
+    run out, of which the engine tells when, as far as it can. `misses`: a metric's name, of which there is a sample for
+    each thing that is there; one that is there no more is told as 0 for a day.
     """
 
     screen: str
@@ -65,14 +66,15 @@ class Board:
     order: int = 50
     aside: bool = True
     trends: tuple[Trend, ...] = ()
+    misses: str = ""
 
 
 @dataclass(frozen=True)
 class Probe:
-    """One thing asked. `role`: of the targets it is for, None = the host itself. `every`: seconds between runs.
+    """One thing asked. `role`: of the targets it is for, None = the host itself; `others`: further ones it is for.
 
-    `run(target)` returns a fresh conversation; whatever it raises from `MailtopError` makes its cells unknown or
-    denied, never zero. `board`: where it is shown, None: nowhere by itself.
+    `every`: seconds between runs. `run(target)` returns a fresh conversation; whatever it raises from `MailtopError`
+    makes its cells unknown or denied, never zero. `board`: where it is shown, None: nowhere by itself.
     """
 
     name: str
@@ -82,6 +84,13 @@ class Probe:
     needs: Needs = NOTHING
     cost: Cost = _little
     board: Board | None = None
+    others: tuple[Role, ...] = ()
+
+    def meant(self, target: Target) -> bool:
+        """Is it for a target that plays such a role, or for the host itself that this is?"""
+        if self.role is None:
+            return target.name == target.host
+        return any(role in target.roles for role in (self.role, *self.others))
 
 
 class Listening(Protocol):

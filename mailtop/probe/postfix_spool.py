@@ -24,7 +24,7 @@ def run(target: Target) -> Asking[Iterable[Found]]:
     settings = postfix_settings.settings((yield Command(argv, lasts=300.0)).ok("postconf"))
     queue, limit, least = (settings.get(name, "") for name in argv[-3:])
     if not queue.startswith("/") or not limit.isdigit() or not least.isdigit():
-        said = ", ".join((queue, limit, least)).encode("utf-8", "replace")
+        said = f"{queue}, {limit}, {least}".encode("utf-8", "replace")
         raise ParseError(
             "postconf", f"queue_directory, message_size_limit, queue_minfree: {shown(Foreign(said), 80)!r}"
         )

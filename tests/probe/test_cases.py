@@ -2,7 +2,7 @@
 
 A case holds `ask` and `output` (`stderr`, `exit` where there are any), or `asks`, several of them in order, and either
 the `readings` that come out, or the `error` with its class. `ask` is the beginning of the question. Where a client
-`raises` an error of the tree, `output` is its reason.
+`raises` an error of the tree, `output` is its reason. `roles`: the target's, where a probe asks by them.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from mailtop.model import errors
 from mailtop.model.ask import Answer, Command, Engine, PortAsk, ask_key
@@ -19,7 +20,7 @@ from mailtop.model.board import Table
 from mailtop.model.errors import MailtopError
 from mailtop.model.sample import Fact, Sample
 from mailtop.model.text import shown
-from mailtop.model.topology import Target
+from mailtop.model.topology import Role, Target
 from mailtop.parse.postqueue import Listing
 from mailtop.probe import Found, Probe, probes
 
@@ -44,7 +45,7 @@ def reading(found: Found) -> str:
 
 
 def run(probe: Probe, case: dict[str, Any]) -> list[str]:
-    conversation = probe.run(TARGET)
+    conversation = probe.run(replace(TARGET, roles=tuple(map(Role, case.get("roles", ())))))
     ask = next(conversation)
     try:
         for said in case.get("asks", [case]):
