@@ -23,7 +23,7 @@ from mailtop.parse.container_address import address
 from mailtop.probe import Board, Found, Metric, Needs, Probe, Table
 
 COLUMNS = (">port", "service", ">answers in", "says")
-TIMEOUT = 10.0  # seconds: a greeting may be held back on purpose
+TIMEOUT = 8.0  # seconds: a greeting may be held back on purpose
 
 OPEN = Metric("port_open", "open", crit=0.0, falls=True, means="1: somebody listens; 0: nobody does any more")
 ANSWERS = Metric(
