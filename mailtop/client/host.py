@@ -3,7 +3,7 @@
 | ask                    | way                                                                     |
 |------------------------|-------------------------------------------------------------------------|
 | Engine                 | the SDK over the Engine's forwarded socket                              |
-| Tls                    | a socket of its own, forwarded to the port                              |
+| Tls, Talk              | a socket of its own, forwarded to the port                              |
 | Command                | a kept shell, of the host or in the container, in two lanes             |
 | Command, large; a Put  | a shell of its own                                                      |
 | container without sh   | one exec each                                                           |
@@ -30,8 +30,9 @@ from mailtop.client.journal import Journal
 from mailtop.client.log_file import LogFile
 from mailtop.client.sessions import Sessions
 from mailtop.client.shell import LOGIN, Lanes, run_once
+from mailtop.client.talk import reply
 from mailtop.client.tls import served
-from mailtop.model.ask import Answer, Chunk, Command, Engine, Follow, Put, Tls, handed
+from mailtop.model.ask import Answer, Chunk, Command, Engine, Follow, PortAsk, Put, Talk, Tls, handed
 from mailtop.model.errors import AskFailed, Denied, LinkLost, Missing, NoSession, TimedOut, Unreachable, UsageError
 from mailtop.transport import Address, Channel, TcpAddress, Transport, UnixAddress
 from mailtop.transport.deadline import Deadline
@@ -73,12 +74,14 @@ class LiveHost:
         if not self._transport.alive():
             raise Unreachable(self.name, "the connection was lost at once")
 
-    def ask(self, container: str, ask: Command | Put | Engine | Tls, by: str = "") -> Answer:  # noqa: ARG002 (for recordings)
+    def ask(self, container: str, ask: Command | Put | Engine | PortAsk, by: str = "") -> Answer:  # noqa: ARG002 (for recordings)
         """Ask the host, or a container on it; raises from AskFailed."""
         if isinstance(ask, Engine):
             return self._ask_engine(ask)
         if isinstance(ask, Tls):
             return served(self._transport.dial, ask)
+        if isinstance(ask, Talk):
+            return reply(self._transport.dial, ask)
         if container in self._shellless:
             return self._without_shell(container, ask)
         try:

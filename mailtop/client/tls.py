@@ -51,7 +51,7 @@ def served(dial: Callable[[Address, float], socket.socket], ask: Tls) -> Answer:
         if ask.starttls:
             _starttls(_Dialogue(sock, deadline, thing), ask.starttls)
         sock.settimeout(max(deadline.left(), 0.01))
-        tls = _context().wrap_socket(sock, server_hostname=ask.name or None, do_handshake_on_connect=False)
+        tls = anybody().wrap_socket(sock, server_hostname=ask.name or None, do_handshake_on_connect=False)
         sock = tls
         tls.do_handshake()
         chain = _chain(tls)
@@ -129,7 +129,7 @@ def _starttls(dialogue: _Dialogue, protocol: str) -> None:
         dialogue.told(_SIEVE, b"OK", b"STARTTLS\r\n")
 
 
-def _context() -> ssl.SSLContext:
+def anybody() -> ssl.SSLContext:
     """Refuses nothing, however old or weak: it is to be told, not trusted; nothing secret is ever sent."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False

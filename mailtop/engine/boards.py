@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
 from mailtop.derive.blocks import as_of, block, block_alerts, doubted, glances
 from mailtop.derive.platform import TARGET, Derived, Seen, derived
 from mailtop.derive.search import search_hop
+from mailtop.engine.trends import Trends
 from mailtop.engine.watch import Watch
 from mailtop.metrics.store import Store, key_of
 from mailtop.model.board import Block, Figure
-from mailtop.model.sample import Kind, Sample
+from mailtop.model.sample import Kind, Labels, Sample
 from mailtop.model.snapshot import Alert, Health, HopState, Page, PageAsk, ProbeState, QueueState
 from mailtop.probe import Board, listeners, probes
 
@@ -24,6 +25,10 @@ LOOKED, UNSEEN = 5.0, 3.0
 
 SPARE = 100
 """Blocks of targets that are gone, which are kept before they are forgotten."""
+
+
+MISSED_FOR = 86_400.0
+"""Seconds for which what was there is missed."""
 
 
 class Told(NamedTuple):
@@ -45,6 +50,8 @@ class Boards:
         self._queues: tuple[QueueState, ...] = ()
         self.store = Store(MOST, FINE, COARSE)
         """The series of what is only shown here: coarser than what moves with each mail, an eighth of the memory."""
+        self._trends = Trends()
+        self._there: dict[tuple[str, str], dict[Labels, float]] = {}
         self._blocks: dict[tuple[str, str], Block] = {}
         self._boards = {probe.name: probe.board for probe in probes() if probe.board is not None}
         self._boards |= {listener.name: listener.board for listener in listeners()}
@@ -63,11 +70,13 @@ class Boards:
         self.heard: dict[tuple[str, str], ProbeState] = {}
         """Of what logs tell, by target and listener: how it is."""
 
-    def take(self, target: str, probe: str, found: Sequence[object], at: float) -> None:
-        """Receive what a probe found."""
+    def take(self, target: str, probe: str, found: Sequence[object], at: float) -> Sequence[object]:
+        """Receive what a probe found; return it, with when what it tells of will be full, where that can be told."""
         board = self._boards.get(probe)
         if board is None:
-            return
+            return found
+        found = (*found, *self._missed(target, probe, board.misses, found, at))
+        found = (*found, *self._trends.take(target, board.trends, found, at))
         self.store.put(target, (one for one in found if isinstance(one, Sample)), at)
         rates = {
             one.key: rate[0] if (rate := self.store.rate(key_of(target, one.key))) is not None else None
@@ -76,6 +85,19 @@ class Boards:
         }
         self._blocks[target, probe] = block(target, probe, board.title, board.metrics, found, rates.get, at)
         self.version += 1
+        return found
+
+    def _missed(self, target: str, probe: str, name: str, found: Sequence[object], at: float) -> Iterator[Sample]:
+        """Yield 0 for all that was there at a time of the last day, and is not now."""
+        if not name:
+            return
+        there = {one.labels for one in found if isinstance(one, Sample) and one.name == name}
+        known = self._there.setdefault((target, probe), {})
+        known |= dict.fromkeys(there, at)
+        for labels in [labels for labels, seen in known.items() if at - seen > MISSED_FOR]:
+            del known[labels]
+        for labels in known.keys() - there:
+            yield Sample(name, 0, labels)
 
     def now(self, watches: Mapping[str, Watch], now: float, queues: tuple[QueueState, ...] | None = None) -> Told:
         """Every block, as it is now: those of the platform as a whole, then in the order of hosts, targets and boards;
@@ -105,6 +127,7 @@ class Boards:
         if len(self._blocks) > 2 * len(blocks) + SPARE:  # containers come and go under ever new names
             kept = {(one.target, one.probe) for one in blocks}
             self._blocks = {key: found for key, found in self._blocks.items() if key in kept}
+            self._there = {key: there for key, there in self._there.items() if key in kept}
         return tuple(blocks)
 
     def over_all(self, seen: Seen, now: float) -> tuple[Block, ...]:

@@ -34,4 +34,4 @@ def _paced(probe: Probe, settings: Settings, host: str) -> Probe:
     every = settings.probe(host, probe.name).every
     if not every:
         return probe
-    return Probe(probe.name, probe.role, probe.run, every, probe.needs, probe.cost, probe.board)
+    return Probe(probe.name, probe.role, probe.run, every, probe.needs, probe.cost, probe.board, probe.others)

@@ -19,7 +19,7 @@ from mailtop.engine.collector import Collector
 from mailtop.engine.link import Link, drive
 from mailtop.engine.watch import Watch
 from mailtop.model import services
-from mailtop.model.ask import Asking, Command, Engine, Tls
+from mailtop.model.ask import Asking, Command, Engine, PortAsk
 from mailtop.model.errors import Denied, MailtopError, Missing
 from mailtop.model.needs import Needs
 from mailtop.model.snapshot import Health
@@ -166,8 +166,8 @@ async def _commands(probe: Probe, target: Target, link: Link, may: Capabilities)
 
 
 def _noted(
-    needs: Needs, note: Callable[[tuple[str, ...]], None], ask: Command | Engine | Tls
-) -> Command | Engine | Tls:
+    needs: Needs, note: Callable[[tuple[str, ...]], None], ask: Command | Engine | PortAsk
+) -> Command | Engine | PortAsk:
     for argv in (ask.argv, *ask.pipe) if isinstance(ask, Command) else ():
         if argv[0] == needs.sudo:
             note(argv)

@@ -297,10 +297,9 @@ class Watch:
 
     def _probes_of(self, target: Target) -> set[str]:
         """What is asked of a target: by its roles, and of the host itself; of one that is shown elsewhere, nothing."""
-        itself = target.name == target.host
-        if itself and self.same:
+        if target.name == target.host and self.same:
             return set()
-        return {probe.name for probe in self._probes if probe.role in target.roles or (itself and probe.role is None)}
+        return {probe.name for probe in self._probes if probe.meant(target)}
 
     def _start(self, name: str) -> None:
         """Let all that is for a target run; what a recording drives does not run by itself."""

@@ -146,9 +146,10 @@ class Watching:
         samples = tuple(one for one in found if isinstance(one, Sample))
         if not self.boards.alone(probe):
             self.store.put(target.name, samples, at)
-        self.boards.take(target.name, probe, found, at)
+        told = self.boards.take(target.name, probe, found, at)
         if not target.container:
-            self._host_samples.setdefault(target.host, {})[probe] = samples
+            here = tuple(one for one in told if isinstance(one, Sample))
+            self._host_samples.setdefault(target.host, {})[probe] = here
         mta = self.books.mtas.get(target.name)
         if mta is not None:
             mta.take(found, at, self._clock.now())

@@ -73,6 +73,24 @@ class Tls(Struct, frozen=True, tag=True):
     timeout: float = 10.0
 
 
+class Talk(Struct, frozen=True, tag=True):
+    """Connect to a port as the host sees it, say something or nothing, and hear one reply; then say goodbye and go.
+
+    A reply is a line; of lines that begin with `220-`, all up to the last, which begins with `220 `. `tls`: after a
+    handshake that trusts anybody, for `name` (SNI). `Answer.stdout` is the reply, `took` the seconds until it came.
+    Raises Missing where nothing listens, Garbled where no whole reply comes. `key`: what is said, in a word.
+    """
+
+    host: str
+    port: int
+    key: str = ""
+    say: bytes = b""
+    bye: bytes = b""
+    tls: bool = False
+    name: str = ""
+    timeout: float = 10.0
+
+
 class Follow(Struct, frozen=True, tag=True):
     """Follow a log from a resume point (opaque to all but the client that made it; empty: from `since` on).
 
@@ -88,21 +106,28 @@ class Follow(Struct, frozen=True, tag=True):
     spare: bool = False
 
 
-Ask = Command | Put | Engine | Tls | Follow
+Ask = Command | Put | Engine | Tls | Talk | Follow
+
+PortAsk = Tls | Talk
+"""What is asked of a port, over a socket that is dialled for it."""
 
 
 def ask_key(ask: Ask) -> str:
-    """Return the one spelling of what is asked, by which recordings and tests find its answer.
+    r"""Return the one spelling of what is asked, by which recordings and tests find its answer.
 
     >>> ask_key(Command(("postqueue", "-j"), pipe=(("head", "-n", "9"),))), ask_key(Engine("/info", ("ID",)))
     ('postqueue -j | head -n 9', '/info')
     >>> ask_key(Tls("172.28.0.30", 25, "mail.example.org", "smtp"))
     'tls 172.28.0.30:25 smtp mail.example.org'
+    >>> ask_key(Talk("172.28.0.30", 465, tls=True, bye=b"QUIT\\r\\n"))
+    'talk 172.28.0.30:465 tls'
     """
     if isinstance(ask, Engine):
         return ask.path
     if isinstance(ask, Tls):
         return " ".join(filter(None, ("tls", f"{ask.host}:{ask.port}", ask.starttls, ask.name)))
+    if isinstance(ask, Talk):
+        return " ".join(filter(None, ("talk", f"{ask.host}:{ask.port}", "tls" if ask.tls else "", ask.key, ask.name)))
     if isinstance(ask, Follow):
         return ask.source
     pipe = ask.pipe if isinstance(ask, Command) else ()
@@ -140,7 +165,7 @@ class Answer(Struct, frozen=True):
         raise CommandFailed(thing, Foreign(said + b" (exit %d)" % self.exit))
 
 
-def handed(answer: Answer, ask: Command | Put | Engine | Tls) -> Answer:
+def handed(answer: Answer, ask: Command | Put | Engine | PortAsk) -> Answer:
     """Give what is at hand whole to an ask's sink, where it has one; return the answer as whoever asked expects it."""
     if not isinstance(ask, Command) or ask.sink is None:
         return answer
@@ -174,7 +199,7 @@ class Source(Protocol):
     def connect(self) -> None:
         """Connect, or return at once when connected."""
 
-    def ask(self, container: str, ask: Command | Put | Engine | Tls, by: str = "") -> Answer:
+    def ask(self, container: str, ask: Command | Put | Engine | PortAsk, by: str = "") -> Answer:
         """Ask the host itself (`container` empty) or a container on it. `by` names the probe, for recordings."""
 
     def follow(self, container: str, follow: Follow) -> Iterator[Chunk]:
@@ -196,8 +221,8 @@ class Source(Protocol):
 
 
 Yields = TypeVar("Yields")
-Asking = Generator[Command | Engine | Tls, Answer, Yields]
+Asking = Generator[Command | Engine | PortAsk, Answer, Yields]
 """A conversation without I/O: it yields asks, is sent answers (or has an `AskFailed` thrown in), and returns."""
 
-Changing = Generator[Command | Engine | Tls | Put, Answer, Yields]
+Changing = Generator[Command | Engine | PortAsk | Put, Answer, Yields]
 """The same for an act that looks and changes in turn; only the executor drives one."""

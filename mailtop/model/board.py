@@ -53,6 +53,17 @@ class Metric(Struct, frozen=True):
         return Health.OK
 
 
+class Trend(Struct, frozen=True):
+    """Something that may run out: `of` names the samples that fall to 0 then, `name` the metric of the seconds until.
+
+    `what` that is, in a word that may be left out (`inodes`). The engine finds it out, not the probe.
+    """
+
+    of: str
+    name: str
+    what: str = ""
+
+
 class Figure(Struct, frozen=True):
     """One number as it is shown. `of`: its labels' values, in words (`/var`, `INBOX`); `metric`: its name.
 

@@ -12,7 +12,7 @@ from functools import cache
 from typing import Protocol
 
 from mailtop.model.ask import Answer, Asking, Command, Engine
-from mailtop.model.board import Metric, Table
+from mailtop.model.board import Metric, Table, Trend
 from mailtop.model.destination import Standings
 from mailtop.model.needs import Needs
 from mailtop.model.plugin import plugins
@@ -31,6 +31,7 @@ __all__ = [
     "Poll",
     "Probe",
     "Table",
+    "Trend",
     "listeners",
     "probes",
 ]
@@ -54,7 +55,9 @@ class Board:
     """Where what a probe finds is shown, and how it is judged. `screen`: by name; `title`: one or two words.
 
     Samples without a metric are kept as series, and not shown. `order`: among the blocks of a target. `aside`: what it
-    shows stands there alone: a command that prints the queue, or acts on it, does not wait for it.
+    shows stands there alone: a command that prints the queue, or acts on it, does not wait for it. `trends`: what may
+    run out, of which the engine tells when, as far as it can. `misses`: a metric's name, of which there is a sample for
+    each thing that is there; one that is there no more is told as 0 for a day.
     """
 
     screen: str
@@ -62,14 +65,16 @@ class Board:
     metrics: tuple[Metric, ...] = ()
     order: int = 50
     aside: bool = True
+    trends: tuple[Trend, ...] = ()
+    misses: str = ""
 
 
 @dataclass(frozen=True)
 class Probe:
-    """One thing asked. `role`: of the targets it is for, None = the host itself. `every`: seconds between runs.
+    """One thing asked. `role`: of the targets it is for, None = the host itself; `others`: further ones it is for.
 
-    `run(target)` returns a fresh conversation; whatever it raises from `MailtopError` makes its cells unknown or
-    denied, never zero. `board`: where it is shown, None: nowhere by itself.
+    `every`: seconds between runs. `run(target)` returns a fresh conversation; whatever it raises from `MailtopError`
+    makes its cells unknown or denied, never zero. `board`: where it is shown, None: nowhere by itself.
     """
 
     name: str
@@ -79,6 +84,13 @@ class Probe:
     needs: Needs = NOTHING
     cost: Cost = _little
     board: Board | None = None
+    others: tuple[Role, ...] = ()
+
+    def meant(self, target: Target) -> bool:
+        """Is it for a target that plays such a role, or for the host itself that this is?"""
+        if self.role is None:
+            return target.name == target.host
+        return any(role in target.roles for role in (self.role, *self.others))
 
 
 class Listening(Protocol):

@@ -13,7 +13,7 @@ from mailtop.model.errors import ParseError
 from mailtop.model.sample import Labels, Sample
 from mailtop.model.text import Foreign, shown
 from mailtop.model.topology import Target
-from mailtop.probe import Board, Found, Metric, Needs, Probe
+from mailtop.probe import Board, Found, Metric, Needs, Probe, Trend
 
 _NO_DISK = frozenset({b"tmpfs", b"devtmpfs", b"shm", b"udev", b"none", b"proc", b"sysfs", b"cgroup", b"squashfs"})
 _NOT_OURS = (b"/proc", b"/sys", b"/dev", b"/run", b"/snap", b"/var/lib/docker/overlay2", b"/var/lib/docker/containers")
@@ -61,9 +61,31 @@ BOARD = Board(
     (
         Metric("filesystem_used_bytes_ratio", "used", "%", 0.80, 0.90, means="space in use, of what is not reserved"),
         Metric("filesystem_used_inodes_ratio", "inodes", "%", 0.80, 0.90, means="inodes in use"),
+        Metric(
+            "filesystem_bytes_full_seconds",
+            "full in",
+            "s",
+            14 * 86_400.0,
+            3 * 86_400.0,
+            falls=True,
+            means="until nothing is left, where a trend is known: from hours of readings on, of evenly rising use",
+        ),
+        Metric(
+            "filesystem_inodes_full_seconds",
+            "inodes full in",
+            "s",
+            14 * 86_400.0,
+            3 * 86_400.0,
+            falls=True,
+            means="until no inode is left, where a trend is known",
+        ),
     ),
     order=20,
     aside=False,
+    trends=(
+        Trend("filesystem_available_bytes", "filesystem_bytes_full_seconds"),
+        Trend("filesystem_available_inodes", "filesystem_inodes_full_seconds", "inodes"),
+    ),
 )
 
 PROBE = Probe("host_disk", None, run, every=60.0, needs=Needs(binary=("df",)), board=BOARD)

@@ -16,7 +16,7 @@ from mailtop.model.sample import Fact, Kind, Sample
 from mailtop.model.text import Foreign, shown
 from mailtop.model.topology import Role
 from mailtop.parse import mariadb
-from mailtop.probe import Board, Found, Metric, Needs, Poll
+from mailtop.probe import Board, Found, Metric, Needs, Poll, Trend
 
 INDEXER_EVERY = 1800.0  # seconds: in plain mode nothing is indexed sooner, by Piler's own crontab
 NO_MAIL_YET = 86_400  # what pilerstats says where it knows no newest mail
@@ -179,8 +179,18 @@ BOARD = Board(
         Metric("piler_store_bytes", "store", "B", means="what Piler has stored, packed, by its own count"),
         Metric("piler_store_free_ratio", "free", "%", 0.20, 0.10, falls=True, means="of the store's filesystem"),
         Metric("piler_store_available_bytes", "room", "B", means="left on the store's filesystem"),
+        Metric(
+            "piler_store_full_seconds",
+            "full in",
+            "s",
+            30 * 86_400.0,
+            7 * 86_400.0,
+            falls=True,
+            means="until the store's filesystem is full, where a trend is known",
+        ),
     ),
     order=10,
+    trends=(Trend("piler_store_available_bytes", "piler_store_full_seconds"),),
 )
 
 

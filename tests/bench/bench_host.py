@@ -33,7 +33,7 @@ from mailtop.engine.audit import NoAudit
 from mailtop.engine.clock import SystemClock
 from mailtop.engine.discovery import containers, target_of
 from mailtop.engine.engine import Engine as RealEngine
-from mailtop.model.ask import Answer, Asking, Command, Engine, Tls
+from mailtop.model.ask import Answer, Asking, Command, Engine, PortAsk
 from mailtop.model.errors import AskFailed
 from mailtop.model.topology import Target
 from mailtop.probe import Probe, probes
@@ -44,7 +44,7 @@ HOST = "mail1"
 CONFIG = Path(__file__).parent.parent / "lab" / ".state" / "ssh" / "config"
 EVERY = 10.0  # seconds: the default interval of what is asked most often
 CHEAPER, SHARE, SESSIONS, CONNECTIONS = 10.0, 1.0, 6, 1
-Question = tuple[str, Command | Engine | Tls]
+Question = tuple[str, Command | Engine | PortAsk]
 
 
 class Counted:
@@ -120,7 +120,7 @@ class CountedSocket(socket.socket):
             gone()
 
 
-def carried(asking: Asking[object], ask: Callable[[Command | Engine | Tls], Answer]) -> None:
+def carried(asking: Asking[object], ask: Callable[[Command | Engine | PortAsk], Answer]) -> None:
     """Carry one conversation to its end; what it is denied is its own affair."""
     try:
         question = next(asking)
@@ -141,7 +141,7 @@ def refresh(host: LiveHost, todo: list[tuple[Target, Probe]], asked: list[Questi
     """Ask everything once."""
     for target, probe in todo:
 
-        def ask(question: Command | Engine | Tls, target: Target = target, probe: Probe = probe) -> Answer:
+        def ask(question: Command | Engine | PortAsk, target: Target = target, probe: Probe = probe) -> Answer:
             if asked is not None:
                 asked.append((target.container, question))
             return host.ask(target.container, question, probe.name)
@@ -152,7 +152,7 @@ def refresh(host: LiveHost, todo: list[tuple[Target, Probe]], asked: list[Questi
 def by_exec(questions: list[Question]) -> None:
     """The same questions, one program each."""
     for container, question in questions:
-        if isinstance(question, Tls):
+        if isinstance(question, PortAsk):
             argv = ["openssl", "s_client", "-connect", f"{question.host}:{question.port}"]
         elif isinstance(question, Engine):
             argv = ["docker", "ps", "-a", "--no-trunc", "--format", "{{.Names}} {{.State}}"]

@@ -30,6 +30,22 @@ def test_all_that_are_too_full_are_shown_and_the_fullest_first() -> None:
     ]
 
 
+def test_a_disk_that_will_be_full_is_shown_with_its_days_though_others_are_fuller() -> None:
+    days = {"/": 60, "/boot": 9, "/srv": 1.5}
+    soon = tuple(Sample("filesystem_bytes_full_seconds", 86_400 * of, (("mount", at),)) for at, of in days.items())
+    cells = host_cells(
+        {"host_disk": (*DISKS, *soon), "host_load": LOAD},
+        {"host_disk": well("host_disk"), "host_load": well("host_load")},
+        NOW,
+    )
+
+    assert [(cell.name, cell.reading.note, cell.reading.health) for cell in cells[:3]] == [
+        ("/var", "", Health.CRIT),
+        ("/srv", "36 h", Health.CRIT),
+        ("/boot", "9 d", Health.WARN),
+    ]
+
+
 def test_a_hung_df_makes_the_disks_unknown_and_nothing_else() -> None:
     hung = well("host_disk", Health.UNKNOWN, "df: no answer within 5 s")
     disks, load = host_cells(

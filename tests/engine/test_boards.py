@@ -10,12 +10,14 @@ import pytest
 
 from mailtop.config import HostSettings, PlatformSettings, Settings
 from mailtop.engine.audit import AuditLog
+from mailtop.engine.boards import Boards
 from mailtop.engine.clock import SystemClock
 from mailtop.engine.engine import Engine
-from mailtop.model.ask import Answer, Command, Put, Tls
+from mailtop.model.ask import Answer, Command, PortAsk, Put
 from mailtop.model.ask import Engine as ApiAsk
 from mailtop.model.board import Block
 from mailtop.model.errors import LinkLost, TimedOut
+from mailtop.model.sample import Sample
 from mailtop.model.snapshot import Health, PageAsk
 from tests.engine.mail_host import MailHost
 
@@ -28,7 +30,7 @@ class Host(MailHost):
     used = 50
     hangs = False
 
-    def ask(self, container: str, ask: Command | Put | ApiAsk | Tls, by: str = "") -> Answer:
+    def ask(self, container: str, ask: Command | Put | ApiAsk | PortAsk, by: str = "") -> Answer:
         if isinstance(ask, Command) and ask.argv[0] == "df":
             if self.hangs:
                 raise TimedOut("mail1", "df: no answer within 5 s")
@@ -73,6 +75,19 @@ async def test_a_block_comes_with_its_figures_and_their_age(engine: Engine) -> N
         ("load", "1", 0.5), ("load", "5", 0.4), ("load", "15", 0.3), ("up", "", 1000.0),
     ]  # fmt: skip
     assert load.at > 0
+
+
+def test_what_was_there_is_missed_for_a_day() -> None:
+    boards = Boards()
+
+    def told(at: float, *ports: str) -> list[str]:
+        found = boards.take("mail1/x", "ports", [Sample("port_open", 1, (("port", port),)) for port in ports], at)
+        return [str(one) for one in found]
+
+    assert told(100.0, "25", "587") == ["port_open{port=25} 1", "port_open{port=587} 1"]
+    assert told(200.0, "25") == ["port_open{port=25} 1", "port_open{port=587} 0"]
+    assert told(300.0, "25", "587") == ["port_open{port=25} 1", "port_open{port=587} 1"]
+    assert told(300.0 + 90_000, "25") == ["port_open{port=25} 1"]
 
 
 async def test_a_full_disk_is_an_alert_until_it_is_not(engine: Engine, host: Host) -> None:

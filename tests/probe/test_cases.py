@@ -2,7 +2,7 @@
 
 A case holds `ask` and `output` (`stderr`, `exit` where there are any), or `asks`, several of them in order, and either
 the `readings` that come out, or the `error` with its class. `ask` is the beginning of the question. Where a client
-`raises` an error of the tree, `output` is its reason.
+`raises` an error of the tree, `output` is its reason. `roles`: the target's, where a probe asks by them.
 """
 
 from __future__ import annotations
@@ -12,14 +12,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from mailtop.model import errors
-from mailtop.model.ask import Answer, Command, Engine, Tls, ask_key
+from mailtop.model.ask import Answer, Command, Engine, PortAsk, ask_key
 from mailtop.model.board import Table
 from mailtop.model.errors import MailtopError
 from mailtop.model.sample import Fact, Sample
 from mailtop.model.text import shown
-from mailtop.model.topology import Target
+from mailtop.model.topology import Role, Target
 from mailtop.parse.postqueue import Listing
 from mailtop.probe import Found, Probe, probes
 
@@ -27,8 +28,8 @@ CASES = Path(__file__).parent / "cases"
 TARGET = Target("mail1", "postfix")
 
 
-def asked(ask: Command | Engine | Tls) -> str:
-    if isinstance(ask, Engine | Tls):
+def asked(ask: Command | Engine | PortAsk) -> str:
+    if isinstance(ask, Engine | PortAsk):
         return ask_key(ask)
     return " | ".join([" ".join(ask.argv), *(argv[0] for argv in ask.pipe)])
 
@@ -44,7 +45,7 @@ def reading(found: Found) -> str:
 
 
 def run(probe: Probe, case: dict[str, Any]) -> list[str]:
-    conversation = probe.run(TARGET)
+    conversation = probe.run(replace(TARGET, roles=tuple(map(Role, case.get("roles", ())))))
     ask = next(conversation)
     try:
         for said in case.get("asks", [case]):

@@ -167,6 +167,24 @@ def test_spamd_s_results_and_children() -> None:
     ]
 
 
+def test_a_proxy_s_visitors_and_what_failed_them_but_not_who_watches() -> None:
+    stamp = b"[24/Nov/2026:02:50:39 +0000]"
+    well = b'172.28.0.1 - - %b "GET / HTTP/1.1" 200 61 "-" "curl/7.88.1"' % stamp
+    ill = b'2001:db8::1 - a user %b "POST /?x=\\x22 200 1 HTTP/1.1" 502 0 "-" "x" rt=12.345' % stamp
+    ours = b'172.28.0.1 - - %b "GET / HTTP/1.1" 502 61 "-" "mailtop"' % stamp
+    status = b'127.0.0.1 - - %b "GET /nginx_status HTTP/1.1" 200 97 "-" "curl/7.88.1"' % stamp
+    error = b"2026/11/24 02:50:39 [info] 10#10: *3 client 172.28.0.1 closed keepalive connection"
+    scan = b'172.28.0.1 - - %b "" 400 0 "-" "-"' % stamp
+
+    assert told("proxy_requests", *[well] * 18, ill, ours, status, error, scan) == [
+        "proxy_requests 20",
+        "proxy_failed_ratio 0.05",
+        "proxy_request_seconds 12.345",
+    ]
+    assert told("proxy_requests", well, ill)[:1] == ["proxy_requests 2"]
+    assert "proxy_failed_ratio" not in " ".join(told("proxy_requests", well, ill))
+
+
 @pytest.mark.parametrize("listener", LISTENERS.values(), ids=LISTENERS)
 def test_what_is_long_ago_counts_no_more_and_a_megabyte_of_nonsense_costs_little(listener: Listener) -> None:
     lines = [*AMAVIS, *DOVECOT_23, *DOVECOT_24, *SPAMD]
