@@ -35,6 +35,7 @@ class Boards:
             if (shown := [metric for metric in board.metrics if metric.glance])
         }
         """Of each probe, the metrics that Overview shows."""
+        self.metrics = {name: board.metrics for name, board in self._boards.items()}
         self._ordered: dict[str, tuple[tuple[tuple[str, str], ...], Sequence[tuple[str, str]]]] = {}
         self.heard: dict[tuple[str, str], ProbeState] = {}
         """Of what logs tell, by target and listener: how it is."""

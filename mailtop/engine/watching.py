@@ -10,6 +10,8 @@ from typing import Any, NamedTuple
 
 from msgspec.structs import replace
 
+from mailtop.alert.book import AlertBook
+from mailtop.alert.doubt import Known
 from mailtop.config import Settings
 from mailtop.derive.blocks import block_alerts, glances
 from mailtop.derive.cells import host_cells
@@ -77,6 +79,7 @@ class Watching:
         self.watches: dict[str, Watch] = {}
         self.store = Store()
         self.boards = Boards()
+        self.alerts = AlertBook()
         self.attention = Attention()
         self._hearing = Hearing(self.boards)
         self.logs = Logs(clock, settings.history, self._ahead, self._hearing.take, driven=driven)
@@ -89,7 +92,6 @@ class Watching:
         self._waits = waits
         self._host_samples: dict[str, dict[str, tuple[Sample, ...]]] = {}
         self._measured: dict[str, tuple[int, float]] = {}
-        self._firing_since: dict[tuple[str, str], float] = {}
         self._causes: tuple[object, ...] = ()
         self._faults: dict[str, str] = {}
         self._causes_version = 0
@@ -136,7 +138,8 @@ class Watching:
         """Of each kind of page, a number that grows when its content has changed."""
         queues = sum(mta.version for mta in self.books.mtas.values())
         return {"causes": self._causes_version, "shape": queues, "messages": queues, "logs": self.logs.version} | {
-            "board": self.boards.version
+            "board": self.boards.version,
+            "alerts": self.alerts.version,
         }
 
     # what comes in
@@ -266,9 +269,10 @@ class Watching:
         hops = tuple(search if hop.hop is Hop.SEARCH else hop for hop in way)
         self._weigh(tuple(one.causes for one in seen))
         changed = tuple(one for mta in mtas for one in mta.standings)
-        measured = tuple(block_alerts(blocks, self.boards.screen))
-        alerts = firing(hosts, targets, tuple(logs.values()), hops, self._firing_since, now, changed, measured)
-        self._firing_since = {(alert.rule, alert.target): alert.since for alert in alerts}
+        measured = tuple(block_alerts(blocks, self.boards.screen, self.boards.metrics))
+        followed = tuple(logs.values())
+        alerts = firing(hosts, targets, followed, hops, self.alerts.since(now), now, changed, measured)
+        self.alerts.take(alerts, now, Known(hosts, targets, followed, hops, blocks).doubt)
         return Snapshot(
             seq,
             now,
@@ -277,7 +281,7 @@ class Watching:
             hosts=hosts,
             targets=targets,
             probes=tuple(states),
-            logs=tuple(logs.values()),
+            logs=followed,
             hops=hops,
             queues=tuple(one.queue for one in seen),
             alerts=alerts,
