@@ -265,7 +265,7 @@ class Watching:
         seen = [self._seen(mta, logs.get(name), probes_of.get(name, {}), now, lost[name]) for mta, name in named]
         way = hop_states([*(one.flow for one in seen), *self._unread()], now, tuple(self.watches))
         blocks = self.boards.now(self.watches, now)
-        search = search_hop(blocks)
+        search = search_hop(blocks, now)
         hops = tuple(search if hop.hop is Hop.SEARCH else hop for hop in way)
         self._weigh(tuple(one.causes for one in seen))
         changed = tuple(one for mta in mtas for one in mta.standings)
