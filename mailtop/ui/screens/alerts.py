@@ -175,7 +175,7 @@ def _times(phase: Phase, now: float, seconds: bool) -> list[Column[Noted]]:
     began = Column[Noted]("since", hours, lambda one: text(clock(one.since, seconds), "dim"))
     match phase:
         case Phase.FIRING:
-            return [began, Column("for", 5, lambda one: text(whole(now - one.since)), right=True)]
+            return [began, Column("for", 6, lambda one: text(whole(now - one.since)), right=True)]
         case Phase.UNKNOWN:
             return [began, Column("unseen", 6, lambda one: text(whole(now - one.seen)), right=True)]
     return [
