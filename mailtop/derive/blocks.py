@@ -57,16 +57,36 @@ def doubted(found: Block, health: Health, note: str) -> Block:
     return replace(found, health=health, stale=True, note=note, figures=figures, tables=tables)
 
 
-def block_alerts(blocks: Iterable[Block], screens: Callable[[str], str]) -> Iterable[Alert]:
-    """Return an alert for each figure of now that is warn or crit. `screens`: of a probe's name, its screen's."""
+def block_alerts(
+    blocks: Iterable[Block], screens: Callable[[str], str], metrics: Mapping[str, Iterable[Metric]] = {}
+) -> Iterable[Alert]:
+    """Return an alert for each figure of now that is warn or crit. `screens`: of a probe's name, its screen's.
+
+    `metrics` of a probe tell the limit that was reached.
+    """
     for one in blocks:
         if one.stale:
             continue
         for figure in one.figures:
             if figure.reading.health in (Health.WARN, Health.CRIT):
                 target = f"{one.target} {figure.of}".strip()
-                words = f"{target}: {figure.label} {figure_words(figure)}"
-                yield Alert(figure.metric, target, figure.reading.health, 0.0, words, screens(one.probe))
+                value = figure_words(figure)
+                words = f"{target}: {figure.label} {value}"
+                limit = next(
+                    (_limit(metric, figure) for metric in metrics.get(one.probe, ()) if metric.name == figure.metric),
+                    "",
+                )
+                health, see = figure.reading.health, screens(one.probe)
+                yield Alert(figure.metric, target, health, 0.0, words, see, value, limit)
+
+
+def _limit(metric: Metric, figure: Figure) -> str:
+    """The limit that a figure has reached, with its unit: `≥ 90 %`."""
+    reached = metric.crit if figure.reading.health is Health.CRIT else metric.warn
+    if reached is None:
+        return ""
+    words = figure_words(replace(figure, reading=Reading(100 * reached if metric.unit == "%" else reached)))
+    return f"{'≤' if metric.falls else '≥'} {words}"
 
 
 def glances(blocks: Iterable[Block], metrics: Mapping[str, Sequence[Metric]]) -> tuple[Figure, ...]:

@@ -7,8 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from msgspec.structs import replace
+
+from mailtop.derive.hops import OLD_CRIT, OLD_WARN, QUEUE_CRIT, QUEUE_WARN, WITHOUT_SUCCESS
 from mailtop.model.destination import Standing
-from mailtop.model.snapshot import Alert, Health, HopState, HostState, Link, LogState, TargetState
+from mailtop.model.snapshot import SKEW_CRIT, SKEW_WARN, Alert, Health, HopState, HostState, Link, LogState, TargetState
 from mailtop.model.topology import Hop
 
 GAP_TOLD = 600.0  # seconds for which a hole in a log is worth an alarm; its figure stays
@@ -26,7 +29,7 @@ def firing(
     destinations: Sequence[Standing] = (),
     measured: Sequence[Alert] = (),
 ) -> tuple[Alert, ...]:
-    """Return what fires, worst first. `known`: since when each (rule, target) fires that did already.
+    """Return what fires, worst first. `known`: since when each fires that did already, by its key.
 
     `measured`: what fires by its own figure.
     """
@@ -40,46 +43,43 @@ def firing(
         *_destinations(destinations, now),
         *measured,
     ]
-    dated = [
-        Alert(
-            one.rule, one.target, one.health, known.get((one.rule, one.target), one.since or now), one.summary, one.see
-        )
-        for one in found
-    ]
+    dated = [replace(one, since=known.get(one.key, one.since or now)) for one in found]
     return tuple(sorted(dated, key=lambda alert: (alert.health is not Health.CRIT, alert.since)))
 
 
 def _hosts(hosts: Iterable[HostState]) -> Iterable[Alert]:
     for host in hosts:
         if host.link is Link.DOWN:
-            yield Alert("HostDown", host.name, Health.CRIT, host.since, host.note or f"{host.name}: no connection")
+            said = host.note or f"{host.name}: no connection"
+            yield Alert("HostDown", host.name, Health.CRIT, host.since, said, "hosts")
 
 
 def _clocks(hosts: Iterable[HostState]) -> Iterable[Alert]:
     for host in hosts:
         if host.clock is not Health.OK:
             way = "ahead" if host.ahead > 0 else "behind"
-            yield Alert(
-                "ClockSkew", host.name, host.clock, 0.0, f"{host.name}'s clock is {abs(host.ahead):.0f} s {way}"
-            )
+            value, limit = f"{abs(host.ahead):.0f} s", SKEW_CRIT if host.clock is Health.CRIT else SKEW_WARN
+            said = f"{host.name}'s clock is {value} {way}"
+            yield Alert("ClockSkew", host.name, host.clock, 0.0, said, "hosts", value, f"> {limit:.0f} s")
 
 
 def _targets(targets: Iterable[TargetState]) -> Iterable[Alert]:
     for target in targets:
         if target.roles and target.health in (Health.CRIT, Health.WARN):
-            yield Alert("ContainerNotRunning", target.name, target.health, 0.0, f"{target.name} is {target.state}")
+            said = f"{target.name} is {target.state}"
+            yield Alert("ContainerNotRunning", target.name, target.health, 0.0, said, "hosts")
 
 
 def _logs(logs: Iterable[LogState], now: float) -> Iterable[Alert]:
     for log in logs:
         if log.health is Health.DENIED:
-            yield Alert("LogNotRead", log.target, Health.WARN, 0.0, log.note or f"{log.target}: log denied")
+            yield Alert("LogNotRead", log.target, Health.WARN, 0.0, log.note or f"{log.target}: log denied", "logs")
         elif log.gap and now - log.gap_at < GAP_TOLD:
             why = f"{log.target}: {log.gap:.0f} s of its log are gone"
-            yield Alert("LogNotRead", log.target, Health.WARN, log.gap_at, why)
+            yield Alert("LogNotRead", log.target, Health.WARN, log.gap_at, why, "logs")
         elif log.lost and now - log.gap_at < GAP_TOLD:
             why = f"{log.target}: {log.lost:,} lines of its log were not kept there"
-            yield Alert("LogNotRead", log.target, Health.WARN, log.gap_at, why)
+            yield Alert("LogNotRead", log.target, Health.WARN, log.gap_at, why, "logs")
 
 
 def _destinations(destinations: Iterable[Standing], now: float) -> Iterable[Alert]:
@@ -101,20 +101,33 @@ def _destinations(destinations: Iterable[Standing], now: float) -> Iterable[Aler
 
 def _hops(hops: Iterable[HopState]) -> Iterable[Alert]:
     for hop in hops:
-        if hop.hop is Hop.SEARCH:
-            continue  # its figures are alerts of their own
         where = ", ".join(host for host, health in hop.hosts if health in (Health.WARN, Health.CRIT))
         cause = f": {hop.failing}" if hop.failing else ""
-        for rule, reading, said in (
-            ("HopWithoutSuccess", hop.last_success, ""),
-            ("HopOld", hop.oldest, "the oldest has waited {:.0f} min"),
+        waited = f"{(hop.oldest.value or 0.0) / _MINUTE:.0f} min"
+        many = f"{hop.deferred.value or 0:.0f}"
+        old = OLD_CRIT if hop.oldest.health is Health.CRIT else OLD_WARN
+        most = QUEUE_CRIT if hop.deferred.health is Health.CRIT else QUEUE_WARN
+        rules = (
+            (
+                "HopWithoutSuccess",
+                hop.last_success,
+                hop.last_success.note,
+                "",
+                f"≥ {WITHOUT_SUCCESS / _MINUTE:.0f} min",
+            ),
+            ("HopOld", hop.oldest, f"the oldest has waited {waited}", waited, f"≥ {old / _MINUTE:.0f} min"),
             (
                 "HopDeferred",
                 hop.deferred,
-                f"{hop.deferred.value or 0:.0f} deferred, {hop.growth.value or 0:+.0f} in 10 min",
+                f"{many} deferred, {hop.growth.value or 0:+.0f} in 10 min",
+                many,
+                f"≥ {most}, growing",
             ),
-        ):
+        )
+        searching = hop.hop is Hop.SEARCH  # its other figures are alerts of their own
+        for rule, reading, words, value, limit in rules[: 1 if searching else 3]:
             if reading.health in (Health.WARN, Health.CRIT):
-                words = reading.note if not said else said.format((reading.value or 0.0) / _MINUTE)
                 target = f"{hop.hop} {where}".strip()
-                yield Alert(rule, target, reading.health, 0.0, f"{hop.hop}: {words}{cause}", "queue")
+                said = f"{hop.hop}: {words}{cause}"
+                see = "archive" if searching else "queue"
+                yield Alert(rule, target, reading.health, 0.0, said, see, value, limit)

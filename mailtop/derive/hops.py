@@ -7,13 +7,16 @@ from dataclasses import dataclass, field
 
 from msgspec.structs import replace
 
+from mailtop.ledger.grouping import NO_ANSWER
 from mailtop.model.snapshot import Cause, Health, HopState, Reading
 from mailtop.model.text import shown
 from mailtop.model.topology import Hop
 
 INTERNAL = frozenset((Hop.FILTER, Hop.MAILBOX, Hop.ARCHIVE))
 OLD_WARN, OLD_CRIT = 300.0, 900.0  # seconds on an internal hop; remote mail may be days old for a dead domain
-WITHOUT_SUCCESS = 300.0  # seconds of failures on a hop and no success: the alarm that no threshold misses
+WITHOUT_SUCCESS = (
+    300.0  # seconds of failures, or of no answer, on a hop and no success: the alarm that no threshold misses
+)
 LATELY = 900.0  # seconds: Postfix tries again after 5, 10 … minutes
 QUEUE_WARN, QUEUE_CRIT = 200, 500  # messages deferred at one hop …
 GROWING = 0  # … and growing
@@ -98,7 +101,10 @@ def _state(hop: Hop, flows: Sequence[Flow], now: float) -> HopState:
     old = now - oldest if oldest else None
     succeeded = max((part.succeeded for part in parts), default=0.0)
     without = [part for part in parts if _no_success((part,), now)]
-    last = from_log(now - succeeded if succeeded else None, Health.CRIT if without else Health.OK)
+    hung = min(filter(None, (_hangs(hop, flow, now) for flow in logged)), default=0.0)
+    last = from_log(now - succeeded if succeeded else None, Health.CRIT if without or hung else Health.OK)
+    if without or hung:
+        last = replace(last, note=_failing_for(without, now) if without else _hangs_for(hung, now))
     return HopState(
         hop,
         rate=from_log(_sum(part.rate for part in parts) if logged else None),
@@ -107,7 +113,7 @@ def _state(hop: Hop, flows: Sequence[Flow], now: float) -> HopState:
         deferred=from_queue(deferred if listed else None, _deferred_health(deferred, growth)),
         growth=from_queue(growth if listed else None, Health.WARN if growth > GROWING else Health.OK),
         oldest=from_queue(old, _old_health(hop, old)),
-        last_success=replace(last, note=_failing_for(without, now)) if without else last,
+        last_success=last,
         failing=_failing(hop, waits, logged),
         hosts=healths,
         note=log_why or queue_why if worst in (Health.UNKNOWN, Health.DENIED) else "",
@@ -164,7 +170,7 @@ def _health(hop: Hop, flow: Flow, now: float) -> Health:
     if not flow.log_at or flow.log_note or now - flow.log_at > flow.stale_after:
         return Health.UNKNOWN
     part = flow.hops.get(hop, HopFlow())
-    if _no_success((part,), now):
+    if _no_success((part,), now) or _hangs(hop, flow, now):
         return Health.CRIT
     waits = [cause for cause in flow.causes if _hop_of(cause) is hop and (cause.deferred or cause.active)]
     oldest = min((cause.oldest for cause in waits if cause.oldest), default=0.0)
@@ -182,6 +188,24 @@ def _no_success(parts: Iterable[HopFlow], now: float) -> bool:
         and now - part.failed < LATELY
         for part in busy
     )
+
+
+def _hangs(hop: Hop, flow: Flow, now: float) -> float:
+    """Since when mail on an internal hop gets no answer and nothing succeeds: a log has no line of that. 0.0: it goes.
+
+    A remote may well hang for hours, when it is the only one that there is mail for.
+    """
+    unread = not flow.log_at or flow.log_note or now - flow.log_at > flow.stale_after
+    if hop not in INTERNAL or unread or flow.queue_lost:
+        return 0.0
+    stuck = [cause for cause in flow.causes if _hop_of(cause) is hop and cause.reason == NO_ANSWER and cause.active]
+    oldest = min((cause.oldest for cause in stuck if cause.oldest), default=now)
+    since = max(oldest, flow.hops.get(hop, HopFlow()).succeeded)
+    return since if now - since >= WITHOUT_SUCCESS else 0.0
+
+
+def _hangs_for(since: float, now: float) -> str:
+    return f"mail in delivery, and no answer for {(now - since) / 60:.0f} min"
 
 
 def _old_health(hop: Hop, old: float | None) -> Health:

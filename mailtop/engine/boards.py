@@ -8,13 +8,12 @@ from typing import NamedTuple
 
 from mailtop.derive.blocks import as_of, block, block_alerts, doubted, glances
 from mailtop.derive.platform import TARGET, Derived, Seen, derived
-from mailtop.derive.search import search_hop
 from mailtop.engine.trends import Trends
 from mailtop.engine.watch import Watch
 from mailtop.metrics.store import Store, key_of
 from mailtop.model.board import Block, Figure
 from mailtop.model.sample import Kind, Labels, Sample
-from mailtop.model.snapshot import Alert, Health, HopState, Page, PageAsk, ProbeState, QueueState
+from mailtop.model.snapshot import Alert, Health, Page, PageAsk, ProbeState, QueueState
 from mailtop.probe import Board, listeners, probes
 
 MOST, FINE, COARSE = 6_000, (15.0, 60), (300.0, 288)
@@ -37,7 +36,6 @@ class Told(NamedTuple):
     blocks: tuple[Block, ...] = ()
     alerts: tuple[Alert, ...] = ()
     glance: tuple[Figure, ...] = ()
-    search: HopState | None = None
 
 
 class Boards:
@@ -66,6 +64,7 @@ class Boards:
         """Of each probe, the metrics that Overview shows."""
         self._looked = 0.0
         self._told: tuple[float, tuple[object, ...], Told] = 0.0, (), Told()
+        self._metrics = {name: board.metrics for name, board in self._boards.items()}
         self._ordered: dict[str, tuple[tuple[tuple[str, str], ...], Sequence[tuple[str, str]]]] = {}
         self.heard: dict[tuple[str, str], ProbeState] = {}
         """Of what logs tell, by target and listener: how it is."""
@@ -110,8 +109,8 @@ class Boards:
             return told
         hosts = tuple(name for name, watch in watches.items() if not watch.same)
         blocks = self.over_all(Seen(hosts, self._all(watches, now), self._vips, self._queues), now)
-        alerts = tuple(block_alerts(blocks, self.screen))
-        told = Told(blocks, alerts, glances(blocks, self._glanced), search_hop(blocks))
+        alerts = tuple(block_alerts(blocks, self.screen, self._metrics))
+        told = Told(blocks, alerts, glances(blocks, self._glanced))
         self._told = now, there, told
         return told
 

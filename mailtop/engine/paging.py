@@ -1,4 +1,4 @@
-"""A page of the queues' rows: which books it rests on, and what is missing from it."""
+"""A page of rows: which books it rests on, and what is missing from it."""
 
 from __future__ import annotations
 
@@ -15,10 +15,14 @@ from mailtop.model.snapshot import Page, PageAsk
 
 
 def page(watching: Watching, ask: PageAsk, now: float) -> Page:
-    """Rows of all queues, or of the one that is asked for; raises UsageError for what there is not."""
+    """Blocks, alerts, or rows of all queues or of one; raises UsageError for what there is not."""
     if ask.kind == "board":
         watching.attention.look(ask.where, watching.watches.values(), now)
         return watching.boards.page(ask, watching.watches, now)
+    if ask.kind == "alerts":
+        alerts = watching.alerts.rows()
+        window = alerts[max(0, ask.offset) : max(0, ask.offset) + max(0, ask.limit)]
+        return Page(ask, watching.alerts.version, len(alerts), now, "probes", alerts=window)
     books = [mta for mta in watching.mtas if ask.target in ("", mta.target.name)]
     if ask.target and not books:
         raise UsageError(ask.target[:60], "is no queue that mailtop knows", "name it as host/container")
@@ -37,7 +41,7 @@ def page(watching: Watching, ask: PageAsk, now: float) -> Page:
     if ask.kind == "messages":
         total, rows = pages.messages(ask, [partial(mta.page_messages, now=now) for mta in books])
         return replace(empty, total=total, messages=rows)
-    raise UsageError(f"page {ask.kind[:20]!r}", "is none", "use causes, shape, messages, logs or board")
+    raise UsageError(f"page {ask.kind[:20]!r}", "is none", "use causes, shape, messages, logs, alerts or board")
 
 
 def _rests(books: Sequence[Mta]) -> str:

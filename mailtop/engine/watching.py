@@ -10,11 +10,14 @@ from typing import Any, NamedTuple
 
 from msgspec.structs import replace
 
+from mailtop.alert.book import AlertBook
+from mailtop.alert.doubt import Known
 from mailtop.config import Settings
 from mailtop.derive.cells import host_cells
 from mailtop.derive.firing import firing
 from mailtop.derive.hops import Flow, hop_states
 from mailtop.derive.platform import HOLDER
+from mailtop.derive.search import search_hop
 from mailtop.engine.attention import Attention
 from mailtop.engine.boards import Boards
 from mailtop.engine.books import Books
@@ -77,6 +80,7 @@ class Watching:
         self.watches: dict[str, Watch] = {}
         self.store = Store()
         self.boards = Boards(settings.platform.vip)
+        self.alerts = AlertBook()
         self.attention = Attention()
         self._hearing = Hearing(self.boards)
         self.logs = Logs(clock, settings.history, self._ahead, self._hearing.take, driven=driven)
@@ -89,7 +93,6 @@ class Watching:
         self._waits = waits
         self._host_samples: dict[str, dict[str, tuple[Sample, ...]]] = {}
         self._measured: dict[str, tuple[int, float]] = {}
-        self._firing_since: dict[tuple[str, str], float] = {}
         self._causes: tuple[object, ...] = ()
         self._faults: dict[str, str] = {}
         self._causes_version = 0
@@ -136,7 +139,8 @@ class Watching:
         """Of each kind of page, a number that grows when its content has changed."""
         queues = sum(mta.version for mta in self.books.mtas.values())
         return {"causes": self._causes_version, "shape": queues, "messages": queues, "logs": self.logs.version} | {
-            "board": self.boards.version
+            "board": self.boards.version,
+            "alerts": self.alerts.version,
         }
 
     # what comes in
@@ -264,11 +268,13 @@ class Watching:
         way = hop_states([*(one.flow for one in seen), *self._unread()], now, tuple(self.watches))
         queues = tuple(one.queue for one in seen)
         boards = self.boards.now(self.watches, now, queues)
-        hops = tuple(boards.search or hop if hop.hop is Hop.SEARCH else hop for hop in way)
+        search = search_hop(boards.blocks, now)
+        hops = tuple(search if hop.hop is Hop.SEARCH else hop for hop in way)
         self._weigh(tuple(one.causes for one in seen))
         changed = tuple(one for mta in mtas for one in mta.standings)
-        alerts = firing(hosts, targets, tuple(logs.values()), hops, self._firing_since, now, changed, boards.alerts)
-        self._firing_since = {(alert.rule, alert.target): alert.since for alert in alerts}
+        followed = tuple(logs.values())
+        alerts = firing(hosts, targets, followed, hops, self.alerts.since(now), now, changed, boards.alerts)
+        self.alerts.take(alerts, now, Known(hosts, targets, followed, hops, boards.blocks).doubt)
         return Snapshot(
             seq,
             now,
@@ -277,7 +283,7 @@ class Watching:
             hosts=hosts,
             targets=targets,
             probes=tuple(states),
-            logs=tuple(logs.values()),
+            logs=followed,
             hops=hops,
             queues=queues,
             alerts=alerts,

@@ -6,6 +6,8 @@ from enum import StrEnum
 
 from msgspec import Struct
 
+from mailtop.model.alerts import Alert as Alert
+from mailtop.model.alerts import Noted
 from mailtop.model.board import Block, Figure
 from mailtop.model.destination import Standing
 from mailtop.model.health import NO_DATA as NO_DATA
@@ -152,17 +154,6 @@ class QueueState(Struct, frozen=True):
     note: str = ""
 
 
-class Alert(Struct, frozen=True):
-    """Something firing. `summary` is a whole line; `see` names the screen that shows it."""
-
-    rule: str
-    target: str
-    health: Health
-    since: float
-    summary: str
-    see: str = ""
-
-
 class Snapshot(Struct, frozen=True):
     """The whole platform at one moment.
 
@@ -206,10 +197,10 @@ class Snapshot(Struct, frozen=True):
 class PageAsk(Struct, frozen=True):
     """A window on something too long for a snapshot.
 
-    `kind`: `causes`, `shape`, `messages`, `logs`, or `board` with a screen's name in `where`. Else `where` is a filter
-    as typed (`sender:ann`, words, `!`, `~`). `cause` and `domain` narrow to one cause's messages, or one recipient
-    domain's to the letter (None: any). `sort`: a column's name; `-` before it turns it round; empty = the kind's own
-    order. `window`: which log lines, for `logs`.
+    `kind`: `causes`, `shape`, `messages`, `logs`, `alerts`, or `board` with a screen's name in `where`. Else `where` is
+    a filter as typed (`sender:ann`, words, `!`, `~`). `cause` and `domain` narrow to one cause's messages, or one
+    recipient domain's to the letter (None: any). `sort`: a column's name; `-` before it turns it round; empty = the
+    kind's own order. `window`: which log lines, for `logs`.
     """
 
     kind: str
@@ -280,6 +271,7 @@ class Page(Struct, frozen=True):
     messages: tuple[QueueEntry, ...] = ()
     log: LogPage | None = None
     blocks: tuple[Block, ...] = ()
+    alerts: tuple[Noted, ...] = ()
 
 
 class Series(Struct, frozen=True):

@@ -28,10 +28,13 @@ SELECT 'stored', SUM(stored_size) FROM counter;
 SELECT 'newest', arrived FROM metadata ORDER BY id DESC LIMIT 1;
 SELECT 'queued', COUNT(*) FROM (SELECT 1 FROM sph_index LIMIT 10000) AS waiting;
 SELECT 'queued_since', arrived FROM sph_index ORDER BY id LIMIT 1;
+SELECT 'fetched', arrived FROM metadata
+    WHERE id < COALESCE((SELECT MIN(id) FROM sph_index), ~0) ORDER BY id DESC LIMIT 1;
 """
 _BEYOND = """
 SELECT 'unindexed', COUNT(*) FROM (SELECT 1 FROM metadata WHERE deleted = 0 AND id > @indexed LIMIT 10000) AS late;
 SELECT 'unindexed_since', arrived FROM metadata WHERE deleted = 0 AND id > @indexed ORDER BY id LIMIT 1;
+SELECT 'indexed', arrived FROM metadata WHERE id <= @indexed ORDER BY id DESC LIMIT 1;
 """
 _SCRIPT = r"""
 say() { printf '%s\t%s\n' "$1" "$2"; }
@@ -134,11 +137,17 @@ def _servers(values: dict[bytes, bytes]) -> Iterator[Found]:
 
 
 def _lag(values: dict[bytes, bytes], clock: float) -> Iterator[Found]:
-    """Yield what is archived and not to be found yet: by the index's largest id, or by the queue of the indexer."""
+    """Yield what is archived and not to be found yet: by the index's largest id, or by the queue of the indexer.
+
+    `piler_searchable_seconds`: since the newest mail that a search finds was archived.
+    """
     rt = values[b"rtindex"] == b"1"
     yield Fact("indexing", "as mail comes (rt)" if rt else "by the indexer")
     documents = mariadb.number(values, b"unindexed" if rt else b"queued")
     since = mariadb.number(values, b"unindexed_since" if rt else b"queued_since")
+    found = mariadb.number(values, b"indexed" if rt else b"fetched")
+    if found is not None:
+        yield Sample("piler_searchable_seconds", max(0.0, round(clock - found, 1)))
     if documents is None:
         return
     yield Sample("piler_unindexed_documents", documents)
@@ -173,6 +182,12 @@ BOARD = Board(
             1800.0,
             means="how long the oldest of them is archived; where an indexer runs, beyond its half hour",
             glance="index behind",
+        ),
+        Metric(
+            "piler_searchable_seconds",
+            "searchable",
+            "s",
+            means="since the newest mail that a search finds was archived",
         ),
         Metric("piler_failed_files", "failed", "", 1.0, means="files in /var/piler/error (at most 10,000)"),
         Metric("piler_server_up", "reaches", crit=0.0, falls=True, means="1: Piler's container reaches that server"),

@@ -81,7 +81,7 @@ def test_a_hole_in_a_log_fires_for_ten_minutes_and_a_fault_of_ours_is_no_hole() 
 
 def test_a_failing_hop_names_host_and_cause_and_keeps_its_since() -> None:
     (first,) = firing((UP,), (), (), (FAILING,), {}, NOW)
-    (later,) = firing((UP,), (), (), (FAILING,), {(first.rule, first.target): first.since}, NOW + 60)
+    (later,) = firing((UP,), (), (), (FAILING,), {first.key: first.since}, NOW + 60)
 
     assert first.summary == "remote: 600 deferred, +200 in 10 min: outlook.test: rate limited"
     assert (first.target, first.see) == ("remote mail1", "queue")

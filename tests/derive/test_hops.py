@@ -7,6 +7,7 @@ import dataclasses
 from msgspec.structs import replace
 
 from mailtop.derive.hops import Flow, HopFlow, hop_states
+from mailtop.ledger.grouping import NO_ANSWER
 from mailtop.model.snapshot import Cause, Health, HopState
 from mailtop.model.text import Foreign
 from mailtop.model.topology import Hop
@@ -67,6 +68,27 @@ def test_traffic_without_success_is_the_alarm_that_no_threshold_misses() -> None
 
     assert state.last_success.health is Health.CRIT
     assert dict(state.hosts) == {"mail1": Health.CRIT}
+
+
+def test_an_internal_hop_that_gives_no_answer_is_an_alarm_though_no_log_has_a_line_of_it() -> None:
+    stuck = replace(
+        CAUSE, hop=Hop.FILTER, reason=NO_ANSWER, deferred=0, active=3, growth=0, oldest=NOW - 360, next_hop=Foreign(b"")
+    )
+    silent = HopFlow(rate=0.0, succeeded=NOW - 400)
+    state = row(Hop.FILTER, flow("mail1", stuck, filter=silent))
+
+    assert (state.last_success.health, state.last_success.value) == (Health.CRIT, 400)
+    assert state.last_success.note == "mail in delivery, and no answer for 6 min"
+    assert dict(state.hosts) == {"mail1": Health.CRIT}
+    goes_on = HopFlow(rate=0.1, succeeded=NOW - 200)
+    assert row(Hop.FILTER, flow("mail1", stuck, filter=goes_on)).last_success.health is Health.OK
+    assert (
+        row(Hop.FILTER, flow("mail1", replace(stuck, oldest=NOW - 200), filter=silent)).last_success.health is Health.OK
+    )
+    away = replace(stuck, hop=Hop.REMOTE)
+    assert row(Hop.REMOTE, flow("mail1", away, remote=silent)).last_success.health is Health.OK
+    lost = dataclasses.replace(flow("mail1", stuck, filter=silent), queue_lost="no connection")
+    assert row(Hop.FILTER, lost).last_success.health is not Health.CRIT
 
 
 def test_a_first_failure_is_no_alarm_yet() -> None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
 from mailtop.model.snapshot import Snapshot
 from mailtop.ui.app import MailtopApp
-from tests.ui.sites import blocks, causes, entries, hold_preview, log_lines, receipt, shapes
+from tests.ui.sites import blocks, causes, entries, hold_preview, log_lines, noted, receipt, shapes
 from tests.ui.still import ACTS, StillConsole
 
 PATIENCE = 10.0
@@ -65,7 +65,14 @@ class Driver:
 @asynccontextmanager
 async def driven(snapshot: Snapshot | None, size: tuple[int, int] = (80, 24), **options: Any) -> AsyncIterator[Driver]:
     """Run the dashboard on a still console."""
-    console = StillConsole(snapshot, {"causes": causes(), "shape": shapes(), "messages": entries(), "board": blocks()})
+    rows: dict[str, Sequence[Any]] = {
+        "causes": causes(),
+        "shape": shapes(),
+        "messages": entries(),
+        "board": blocks(),
+        "alerts": noted(snapshot),
+    }
+    console = StillConsole(snapshot, rows)
     for target, lines, at in log_lines():
         console.ring.add(target, lines, at)
     console.previews = (hold_preview(),)

@@ -19,7 +19,13 @@ from mailtop.ui.app import MailtopApp
 
 SIZES = ((80, 24), (120, 40), (200, 50))
 MOMENT = 135.0  # seconds from the recording's start: the outburst has grown, and the archive is down
-SCREENS = (("overview", ("1",)), ("queue", ("2",)), ("messages", ("2", "enter", "tab")), ("help", ("2", "?")))
+SCREENS = (
+    ("overview", ("1",)),
+    ("queue", ("2",)),
+    ("messages", ("2", "enter", "tab")),
+    ("alerts", ("0",)),
+    ("help", ("2", "?")),
+)
 
 
 async def picture(engine: Engine, folder: Path, theme: str) -> None:

@@ -21,6 +21,7 @@ SCREENS = {
     "hold": (("2", "a", "H"), "[ Cancel ]"),
     "filter": (("4",), "clamd"),
     "logs": (("9",), "does not resolve"),
+    "alerts": (("0",), "recent"),
     "help": (("2", "?"), "╭─ Keys"),
 }
 

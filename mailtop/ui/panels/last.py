@@ -16,7 +16,7 @@ WORDS = {
     Hop.MAILBOX: "mailbox",
     Hop.REMOTE: "remote",
     Hop.ARCHIVE: "archived",
-    Hop.SEARCH: "indexed",
+    Hop.SEARCH: "searchable",
 }
 
 

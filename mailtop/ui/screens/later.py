@@ -53,4 +53,3 @@ def _later(key: str, name: str, words: str) -> Screen:
 
 
 FLOW = _later("3", "flow", "mail per second in and out, the delay stages, top senders and destinations")
-ALERTS = _later("0", "alerts", "firing, pending, recent; acknowledge and silence")
