@@ -22,6 +22,7 @@ _CONFLICTS = b"wsrep_local_cert_failures"
 _PAUSED = b"wsrep_flow_control_paused_ns"
 _FACTS = (
     (b"wsrep_node_name", "node"),
+    (b"wsrep_cluster_name", "cluster name"),
     (b"wsrep_cluster_status", "cluster"),
     (b"wsrep_local_state_comment", "state"),
     (b"wsrep_cluster_state_uuid", "state uuid"),
@@ -32,7 +33,8 @@ _SYNCED, _DONOR = b"4", b"2"
 QUERY = (
     "SHOW GLOBAL STATUS WHERE Variable_name = 'Uptime' OR Variable_name LIKE 'wsrep%';"
     " SHOW GLOBAL VARIABLES WHERE Variable_name IN"
-    " ('wsrep_on', 'wsrep_provider', 'wsrep_cluster_address', 'wsrep_node_name', 'wsrep_desync')"
+    " ('wsrep_on', 'wsrep_provider', 'wsrep_cluster_address', 'wsrep_node_name', 'wsrep_desync',"
+    " 'wsrep_cluster_name')"
 )
 
 
@@ -88,6 +90,9 @@ def _facts(values: dict[bytes, bytes]) -> Iterator[Fact]:
     for name, fact in _FACTS:
         if values.get(name):
             yield Fact(fact, shown(Foreign(values[name]), 60))
+    members = values.get(b"wsrep_incoming_addresses", b"")
+    if members and b"AUTO" not in members:  # that is what a member says whose own address is not known
+        yield Fact("members", shown(Foreign(members), 400))
     configuration = values.get(b"wsrep_cluster_conf_id", _NO_CONFIGURATION)
     if configuration != _NO_CONFIGURATION:
         yield Fact("conf id", shown(Foreign(configuration), 20))

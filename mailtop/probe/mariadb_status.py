@@ -25,7 +25,8 @@ _TOTALS = (
     (b"Innodb_row_lock_waits", "mariadb_row_lock_waits_total"),
     (b"Aborted_connects", "mariadb_aborted_connects_total"),
 )
-_STATUS = ", ".join(f"'{name.decode()}'" for name, _ in (*_GAUGES, *_TOTALS))
+_LOCK_TIME = b"Innodb_row_lock_time"  # milliseconds
+_STATUS = ", ".join(f"'{name.decode()}'" for name in (*(name for name, _ in (*_GAUGES, *_TOTALS)), _LOCK_TIME))
 QUERY = (
     f"SHOW GLOBAL STATUS WHERE Variable_name IN ({_STATUS});"
     " SHOW GLOBAL VARIABLES WHERE Variable_name IN ('max_connections', 'read_only', 'version')"
@@ -46,6 +47,9 @@ def read(answer: Answer) -> Iterator[Found]:
             value = mariadb.number(values, name)
             if value is not None:
                 yield Sample(sample, value, kind=kind)
+    waited = mariadb.number(values, _LOCK_TIME)
+    if waited is not None:
+        yield Sample("mariadb_row_lock_seconds_total", waited / 1000, kind=Kind.TOTAL)
     used, most = mariadb.number(values, b"Threads_connected"), mariadb.number(values, b"max_connections")
     if used is not None and most:
         yield Sample("mariadb_connections_ratio", round(used / most, 4))
@@ -68,6 +72,7 @@ BOARD = Board(
         Metric("mariadb_questions_total", "queries", means="statements of clients"),
         Metric("mariadb_slow_queries_total", "slow queries", means="that took longer than long_query_time"),
         Metric("mariadb_row_lock_waits_total", "lock waits", means="statements that waited for a row (InnoDB)"),
+        Metric("mariadb_row_lock_seconds_total", "lock time", "s", means="seconds a second that statements waited so"),
         Metric("mariadb_row_locks_waiting", "waiting now", means="statements that wait for a row right now (InnoDB)"),
         Metric("mariadb_aborted_connects_total", "failed logins", means="connections that came to no login"),
         Metric("mariadb_uptime_seconds", "up since", "s", means="since the server started"),

@@ -64,6 +64,46 @@ DOVECOT_24 = (
         b"(no_auth_attempts): user=<>, rip=172.28.0.1, lip=172.28.0.81, session=<Bt1vCAVhVq6sHAAB>"
     ),
 )
+AT_LIMIT = (
+    (
+        b"Nov 24 18:18:04 imap-login: Info: Disconnected: Maximum number of connections from user+IP exceeded (mail_max"
+        b"_userip_connections=2): user=<keep@x.test>, method=PLAIN, rip=127.0.0.1, lip=127.0.0.1, secured, session=<G>"
+    ),
+    (
+        b"Nov 24 18:18:34 imap-login: Info: Login aborted: Maximum number of connections from user+IP exceeded (mail_ma"
+        b"x_userip_connections=2) (connection limit reached, 1/1 successful auths in 0 secs) (connection_limit): "
+        b"user=<keep@x.test>, method=PLAIN, rip=127.0.0.1, lip=127.0.0.1, secured, session=<uoILvQlhNoF/AAAB>"
+    ),
+)
+LOCKS = (
+    (
+        b"Nov 24 18:20:44 imap(fi@x.test)<7><a>: Error: Mailbox INBOX: Timeout (2s) while waiting for lock for transact"
+        b"ion log file /var/vmail/fi@x.test/Maildir/dovecot.index.log (WRITE lock held by pid 1797)"
+    ),
+    (
+        b"Nov 24 18:20:44 imap(keep@x.test)<7><a>: Error: Mailbox INBOX: Broken file /var/vmail/keep@x.test/Maildir/dov"
+        b"ecot-uidlist line 1: Corrupted header (invalid version number)"
+    ),
+    (
+        b"Nov 24 18:20:44 imap(keep@x.test)<7><a>: Error: Mailbox INBOX: Deleting corrupted cache: Unsupported major ve"
+        b"rsion (120)"
+    ),
+)
+DELIVERED = (
+    b"saved mail to INBOX",
+    b"save failed to INBOX: Quota exceeded (mailbox for user is full)",
+)
+SIEVED = (
+    b"msgid=<m@x>: discard action: Marked message to be discarded if not explicitly delivered (discard action)",
+    b"msgid=<m@x>: reject action: rejected message from <s@x.test> (reject)",
+    b"msgid=<m@x>: fileinto action: stored mail into mailbox 'Box'",
+    b"msgid=<m@x>: redirect action: forwarded to <a@b.test>",
+    b"msgid=<m@x>: stored mail into mailbox 'INBOX'",
+    (
+        b"Execution of script 'personal/.dovecot' failed, but implicit keep was successful (user logfile /var/vmail/rej"
+        b"@x.test/.dovecot.sieve.log may reveal additional details)"
+    ),
+)
 SPAMD = (
     (
         b"Nov 24 14:24:33.543 [9] info: spamd: result: . -1 - ALL_TRUSTED scantime=0.2,size=603,user=(unknown),uid=106,"
@@ -130,7 +170,7 @@ def test_logins_failures_deliveries_and_limits_of_dovecot_2_3() -> None:
         "dovecot_logins{result=failed} 3",
         "dovecot_failed_logins 3",
         "dovecot_failed_of_one 3",
-        "dovecot_saved 1",
+        "dovecot_user_limit_refusals 0",
         "dovecot_limits_reached 1",
         "dovecot_lock_errors 0",
         "dovecot_errors 1",
@@ -154,6 +194,46 @@ def test_a_user_s_name_is_no_login() -> None:
     )
 
     assert told("dovecot_logins", line)[:2] == ["dovecot_logins{result=ok} 0", "dovecot_logins{result=failed} 1"]
+
+
+def test_who_is_refused_for_too_many_connections_is_named_in_either_version() -> None:
+    found = told("dovecot_logins", *AT_LIMIT)
+
+    assert "dovecot_user_limit_refusals 2" in found
+    assert found[-1] == "at mail_max_userip_connections (b'keep@x.test', b'127.0.0.1', b'2')"
+
+
+def test_locks_that_are_not_got_and_corrupted_files_are_told_apart_from_other_errors() -> None:
+    found = told("dovecot_logins", *LOCKS)
+
+    assert "dovecot_lock_errors 3" in found
+    assert "dovecot_errors 0" in found
+
+
+def test_what_became_of_mail_by_lmtp_and_sieve() -> None:
+    who = b"Nov 24 18:20:31 lmtp(rej@x.test)<1636><K2JtNG7VBWtkBgAA6AZmTg>: "
+    lines = [who + b"Info: msgid=<m@x>: " + what for what in DELIVERED]
+    lines += [who + b"Info: sieve: " + what for what in SIEVED]
+    lines += [who + b"Error: msgid=<m@x>: Temporarily failed to send rejection: Sendmail program returned error"]
+
+    assert told("dovecot_deliveries", *lines) == [
+        "dovecot_deliveries{result=saved} 3",
+        "dovecot_deliveries{result=discarded} 1",
+        "dovecot_deliveries{result=rejected} 1",
+        "dovecot_deliveries{result=forwarded} 1",
+        "dovecot_deliveries{result=failed} 1",
+        "dovecot_deliveries{result=over quota} 1",
+        "dovecot_deliveries_failed 1",
+        "dovecot_sieve_failures 1",
+        "mail not delivered as wanted (b'rej@x.test', b'over quota', b'1')",
+    ]
+
+
+def test_a_subject_or_a_message_id_is_no_outcome() -> None:
+    who = b"lmtp(a@b.test)<1><x>: Info: "
+    lines = (b"subject saved mail to INBOX", b"msgid=x: y: saved mail to INBOX", b"Connect from save failed to x")
+
+    assert told("dovecot_deliveries", *(who + line for line in lines))[0] == "dovecot_deliveries{result=saved} 0"
 
 
 def test_spamd_s_results_and_children() -> None:

@@ -1,4 +1,4 @@
-"""Databases of a test's own, in one container without a network; and how a test waits for what a board says of them."""
+"""Databases of a test's own, in one container; and how a test waits for what a board says of them."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ exec mariadbd --no-defaults --user=mysql --datadir=/var/lib/{name} --socket=/run
 class SpareDatabase:
     """One container, of the image that the lab's database has, in which nothing runs yet."""
 
-    def __init__(self, engine: Engine, name: str) -> None:
+    def __init__(self, engine: Engine, name: str, network: str = "none") -> None:
         self.name, self.target, self.engine = name, f"here/{name}", engine
         image = engine.run("inspect", "--format", "{{.Config.Image}}", "maildb").strip()
         self.remove()
-        aside = ("--detach", "--init", "--name", name, "--label", f"{LAB}=aside", "--network", "none")
+        aside = ("--detach", "--init", "--name", name, "--label", f"{LAB}=aside", "--network", network)
         engine.run("run", *aside, "--entrypoint", "sleep", image, "infinity")
 
     def remove(self) -> None:
