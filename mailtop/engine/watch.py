@@ -300,7 +300,7 @@ class Watch:
         itself = target.name == target.host
         if itself and self.same:
             return set()
-        return {probe.name for probe in self._probes if probe.role in target.roles or (itself and probe.role is None)}
+        return {probe.name for probe in self._probes if probe.is_for(target)}
 
     def _start(self, name: str) -> None:
         """Let all that is for a target run; what a recording drives does not run by itself."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
-from mailtop.model.ask import Answer, Command, Engine, Put, Tls
+from mailtop.model.ask import Answer, Command, Dns, Engine, Look, Put, Tls
 
 Result = TypeVar("Result")
 
@@ -75,12 +75,12 @@ class PostfixFiles:
         """Is nothing left beside the two files?"""
         return {path.name for path in self.config.iterdir()} == {"main.cf", "master.cf"}
 
-    def drive(self, conversation: Generator[Command | Engine | Tls | Put, Answer, Result]) -> Result:
+    def drive(self, conversation: Generator[Look | Put, Answer, Result]) -> Result:
         """Carry a conversation to its end."""
         try:
             ask = next(conversation)
             while True:
-                assert not isinstance(ask, Engine | Tls)
+                assert not isinstance(ask, Engine | Tls | Dns)
                 ask = conversation.send(self.ask(ask))
         except StopIteration as end:
             result: Result = end.value

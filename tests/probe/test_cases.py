@@ -2,7 +2,7 @@
 
 A case holds `ask` and `output` (`stderr`, `exit` where there are any), or `asks`, several of them in order, and either
 the `readings` that come out, or the `error` with its class. `ask` is the beginning of the question. Where a client
-`raises` an error of the tree, `output` is its reason.
+`raises` an error of the tree, `output` is its reason. `config`: the text of a config.toml; `roles`: of its target.
 """
 
 from __future__ import annotations
@@ -12,14 +12,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
+from mailtop.config import parse
 from mailtop.model import errors
-from mailtop.model.ask import Answer, Command, Engine, Tls, ask_key
+from mailtop.model.ask import Answer, Dns, Engine, Look, Tls, ask_key
 from mailtop.model.board import Table
 from mailtop.model.errors import MailtopError
 from mailtop.model.sample import Fact, Sample
 from mailtop.model.text import shown
-from mailtop.model.topology import Target
+from mailtop.model.topology import Role, Target
 from mailtop.parse.postqueue import Listing
 from mailtop.probe import Found, Probe, probes
 
@@ -27,8 +29,8 @@ CASES = Path(__file__).parent / "cases"
 TARGET = Target("mail1", "postfix")
 
 
-def asked(ask: Command | Engine | Tls) -> str:
-    if isinstance(ask, Engine | Tls):
+def asked(ask: Look) -> str:
+    if isinstance(ask, Engine | Tls | Dns):
         return ask_key(ask)
     return " | ".join([" ".join(ask.argv), *(argv[0] for argv in ask.pipe)])
 
@@ -44,7 +46,8 @@ def reading(found: Found) -> str:
 
 
 def run(probe: Probe, case: dict[str, Any]) -> list[str]:
-    conversation = probe.run(TARGET)
+    run = probe.by_settings(parse(case["config"])) if probe.by_settings and "config" in case else probe.run
+    conversation = run(replace(TARGET, roles=tuple(map(Role, case.get("roles", ())))))
     ask = next(conversation)
     try:
         for said in case.get("asks", [case]):

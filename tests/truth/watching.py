@@ -11,7 +11,7 @@ from pathlib import Path
 
 from maillab.reach import SSH_CONFIG
 
-from mailtop.config import HostSettings, PlatformSettings, Settings
+from mailtop.config import DnsSettings, HostSettings, PlatformSettings, Settings
 from mailtop.engine.engine import Engine
 from mailtop.engine.making import engine_of
 from mailtop.engine.process import Setup
@@ -114,10 +114,10 @@ def hosts_over_ssh(**users: str) -> dict[str, HostSettings]:
 
 @asynccontextmanager
 async def watching(
-    hosts: dict[str, HostSettings], folder: Path, remember: int | None = None
+    hosts: dict[str, HostSettings], folder: Path, remember: int | None = None, dns: DnsSettings | None = None
 ) -> AsyncIterator[Watching]:
     """An engine in this process, operated by ann, with `folder/audit.jsonl`."""
-    settings = Settings(PlatformSettings("the lab"), hosts, interval=TICK, history=HISTORY)
+    settings = Settings(PlatformSettings("the lab"), hosts, interval=TICK, history=HISTORY, dns=dns or DnsSettings())
     engine = engine_of(Setup(settings, operator="ann", audit=str(folder / "audit.jsonl")))
     with _own_faults() as faults:
         await engine.start()
