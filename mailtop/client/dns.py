@@ -24,7 +24,10 @@ PORT = 53
 
 
 def looked_up(dial: Callable[[Address, float], socket.socket], ask: Dns) -> Answer:
-    """Return `CODE RESOLVER` on a line, then a line for each record; raises Garbled where there is no answer."""
+    """Return `CODE RESOLVER` on a line, then a line for each record, in an order that servers do not turn.
+
+    Raises Garbled where there is no answer.
+    """
     from dns.exception import DNSException
     from dns.message import make_query
     from dns.rcode import to_text
@@ -42,7 +45,7 @@ def looked_up(dial: Callable[[Address, float], socket.socket], ask: Dns) -> Answ
         raise Garbled(thing, error.reason) from error
     try:
         response = _answered(sock, query, deadline)
-        found = [one.to_text() for records in response.answer if records.rdtype == kind for one in records]
+        found = sorted(one.to_text() for records in response.answer if records.rdtype == kind for one in records)
     except TimeoutError as error:
         raise Garbled(thing, f"no answer within {ask.timeout:g} s") from error
     except OSError as error:

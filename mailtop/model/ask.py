@@ -77,8 +77,8 @@ class Dns(Struct, frozen=True, tag=True):
     """Ask a resolver, as the host sees it, for the records of one `kind` (`MX`, `TXT` …) that a name has.
 
     `resolver`: its address; empty: the first nameserver of the host's /etc/resolv.conf. `Answer.stdout` is a line of
-    the answer's code and the resolver (`NOERROR 192.0.2.53`), then a line for each record of that kind: its data as in
-    a zone file, without name and TTL. Raises Garbled where nobody answers.
+    the answer's code and the resolver (`NOERROR 192.0.2.53`), then a line for each record of that kind, sorted: its
+    data as in a zone file, without name and TTL. Raises Garbled where nobody answers.
     """
 
     name: str

@@ -167,7 +167,7 @@ def _servers(resolver: _Resolver, domain: str) -> Asking[None]:
     found = yield from resolver.ask(domain, "MX")
     if found is None:
         return
-    servers = [one.decode("ascii", "replace").partition(" ")[2].rstrip(".").lower() for one in sorted(found.records)]
+    servers = [one.decode("ascii", "replace").partition(" ")[2].rstrip(".").lower() for one in found.records]
     if not found.records:
         state = "no such domain" if found.code == "NXDOMAIN" else "none"
     else:

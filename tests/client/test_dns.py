@@ -77,7 +77,7 @@ def test_the_records_of_the_kind_that_was_asked_for_are_told_behind_an_alias_too
 
     resolver.says = says
 
-    assert asked(resolver).stdout == b'NOERROR 127.0.0.1\n"v=spf1 mx" " -all"\n"\\001\\255"\n'
+    assert asked(resolver).stdout == b'NOERROR 127.0.0.1\n"\\001\\255"\n"v=spf1 mx" " -all"\n'
 
 
 def test_an_error_is_an_answer(resolver: Resolver) -> None:
