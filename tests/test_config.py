@@ -11,7 +11,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailtop import config
-from mailtop.config import FlowSettings, HostSettings, PlatformSettings, ProbeSettings, ServiceSettings, Settings
+from mailtop.config import (
+    DnsSettings,
+    FlowSettings,
+    HostSettings,
+    PlatformSettings,
+    ProbeSettings,
+    ServiceSettings,
+    Settings,
+)
 from mailtop.config.targets import runs_here
 from mailtop.model.errors import ConfigError, UsageError
 from mailtop.model.topology import Role
@@ -81,6 +89,9 @@ def test_a_whole_file_becomes_settings() -> None:
         ("[probes.host_disk]\nevery = -5\n", "config.toml:2: probes.host_disk.every: expected seconds, got -5; 0 is"),
         ("[hosts.a.probes.x]\nevery = inf\n", "config.toml:2: hosts.a.probes.x.every: expected seconds, got inf"),
         ("x = " + "[" * 100_000, "config.toml: not TOML: brackets within brackets"),
+        ("[dns]\nresolver = 'ns1'\n", "config.toml:2: dns.resolver: 'ns1' is no address; a resolver is asked by its"),
+        ("[dns]\ndomains = ['a b']\n", "config.toml:2: dns.domains: 'a b' is no name of DNS"),
+        ("[dns]\noutside = 'a..b'\n", "config.toml:2: dns.outside: 'a..b' is no name of DNS"),
         ("interval = 'x'\n", "config.toml:1: interval: expected `float`, got `str`"),
     ],
 )
@@ -171,11 +182,11 @@ def test_every_setting_is_documented_and_nothing_else_is() -> None:
     text = (Path(__file__).parents[1] / "docs" / "settings.md").read_text("utf-8")
     documented = set(re.findall(r"^\| `(\w+)` \|", text, re.MULTILINE))
     sections = set(re.findall(r"^## `\[(\w+)", text, re.MULTILINE))
-    shapes = (PlatformSettings, HostSettings, ServiceSettings, ProbeSettings, FlowSettings)
+    shapes = (PlatformSettings, HostSettings, ServiceSettings, ProbeSettings, FlowSettings, DnsSettings)
     settings = {name for shape in shapes for name in shape.__struct_fields__}
     top = {name for name in Settings.__struct_fields__ if name not in sections}
 
-    assert sections == {"platform", "hosts", "groups", "services", "databases", "probes", "flow"}
+    assert sections == {"platform", "hosts", "groups", "services", "databases", "probes", "flow", "dns"}
     assert documented == settings | top
 
 

@@ -4,6 +4,7 @@
 |------------------------|-------------------------------------------------------------------------|
 | Engine                 | the SDK over the Engine's forwarded socket                              |
 | Tls, Talk              | a socket of its own, forwarded to the port                              |
+| Dns                    | the same, to the resolver                                               |
 | Command                | a kept shell, of the host or in the container, in two lanes             |
 | Command, large; a Put  | a shell of its own                                                      |
 | container without sh   | one exec each                                                           |
@@ -24,6 +25,7 @@ from threading import BoundedSemaphore, Event, Lock, Thread
 from msgspec.structs import replace
 
 from mailtop.client.dial_stdio import COMMAND, DialStdio
+from mailtop.client.dns import looked_up, nameserver
 from mailtop.client.docker import Docker
 from mailtop.client.file_shell import ShellFiles
 from mailtop.client.journal import Journal
@@ -32,7 +34,7 @@ from mailtop.client.sessions import Sessions
 from mailtop.client.shell import LOGIN, Lanes, run_once
 from mailtop.client.talk import reply
 from mailtop.client.tls import served
-from mailtop.model.ask import Answer, Chunk, Command, Engine, Follow, PortAsk, Put, Talk, Tls, handed
+from mailtop.model.ask import Answer, Chunk, Command, Dns, Engine, Follow, Look, Put, Talk, Tls, handed
 from mailtop.model.errors import AskFailed, Denied, LinkLost, Missing, NoSession, TimedOut, Unreachable, UsageError
 from mailtop.transport import Address, Channel, TcpAddress, Transport, UnixAddress
 from mailtop.transport.deadline import Deadline
@@ -74,7 +76,7 @@ class LiveHost:
         if not self._transport.alive():
             raise Unreachable(self.name, "the connection was lost at once")
 
-    def ask(self, container: str, ask: Command | Put | Engine | PortAsk, by: str = "") -> Answer:  # noqa: ARG002 (for recordings)
+    def ask(self, container: str, ask: Look | Put, by: str = "") -> Answer:  # noqa: ARG002 (for recordings)
         """Ask the host, or a container on it; raises from AskFailed."""
         if isinstance(ask, Engine):
             return self._ask_engine(ask)
@@ -82,6 +84,8 @@ class LiveHost:
             return served(self._transport.dial, ask)
         if isinstance(ask, Talk):
             return reply(self._transport.dial, ask)
+        if isinstance(ask, Dns):
+            return looked_up(self._transport.dial, ask if ask.resolver else replace(ask, resolver=self._resolver()))
         if container in self._shellless:
             return self._without_shell(container, ask)
         try:
@@ -135,6 +139,10 @@ class LiveHost:
         for lane in lanes:
             lane.close()
         self._transport.close()
+
+    def _resolver(self) -> str:
+        """The one that the host's own programs ask first."""
+        return nameserver(self.ask("", Command(("cat", "/etc/resolv.conf"))).ok("/etc/resolv.conf"))
 
     def _ask_engine(self, ask: Engine) -> Answer:
         took = Deadline(ask.timeout)

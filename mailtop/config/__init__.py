@@ -5,6 +5,7 @@ from __future__ import annotations
 from mailtop.config.places import default_path, state_folder
 from mailtop.config.reading import load, parse
 from mailtop.config.shape import (
+    DnsSettings,
     FlowSettings,
     HostSettings,
     PlatformSettings,
@@ -16,6 +17,7 @@ from mailtop.config.shape import (
 from mailtop.config.targets import with_targets
 
 __all__ = [
+    "DnsSettings",
     "FlowSettings",
     "HostSettings",
     "PlatformSettings",

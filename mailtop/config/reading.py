@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
+from ipaddress import ip_address
 from math import inf
 from pathlib import Path
 from typing import TypeVar
@@ -12,12 +13,23 @@ from typing import TypeVar
 import msgspec
 from msgspec import Struct
 
-from mailtop.config.shape import SECRETS, HostSettings, ProbeSettings, SecretSettings, ServiceSettings, Settings
+from mailtop.config.shape import (
+    SECRETS,
+    DnsSettings,
+    HostSettings,
+    ProbeSettings,
+    SecretSettings,
+    ServiceSettings,
+    Settings,
+)
 from mailtop.model.errors import ConfigError
 from mailtop.model.text import Foreign, shown
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}")
 """A host's name of ours: it stands in targets, files and the screen."""
+
+DNS_NAME = re.compile(r"(?=.{1,253}$)[A-Za-z0-9_-]{1,63}(?:\.[A-Za-z0-9_-]{1,63})*")
+"""What may be looked up."""
 
 Shape = TypeVar("Shape", bound=Struct)
 Problem = tuple[str, str, str]  # the key's path, what is wrong, what to do
@@ -98,6 +110,7 @@ def _problems(settings: Settings) -> Iterator[Problem]:
         service, _, database = place.partition("/")
         if service not in settings.services or not database:
             yield f"databases.{purpose}", f"{place!r} names no service and its database", "write service/database"
+    yield from _of_dns(settings.dns)
     if not 0 < settings.interval < inf:
         yield "interval", f"expected seconds above 0, got {settings.interval:g}", ""
     yield from _of_paces(settings.probes, "probes")
@@ -111,6 +124,19 @@ def _of_paces(probes: Mapping[str, ProbeSettings], path: str) -> Iterator[Proble
     for name, probe in probes.items():
         if not 0 <= probe.every < inf:
             yield f"{path}.{name}.every", f"expected seconds, got {probe.every:g}", "0 is the probe's own pace"
+
+
+def _of_dns(dns: DnsSettings) -> Iterator[Problem]:
+    for key in ("domains", "selectors", "blocklists"):
+        for name in getattr(dns, key):
+            if not DNS_NAME.fullmatch(name):
+                yield f"dns.{key}", f"{name!r} is no name of DNS", ""
+    if dns.outside and not DNS_NAME.fullmatch(dns.outside):
+        yield "dns.outside", f"{dns.outside!r} is no name of DNS", ""
+    try:
+        ip_address(dns.resolver or "::")
+    except ValueError:
+        yield "dns.resolver", f"{dns.resolver!r} is no address", "a resolver is asked by its address"
 
 
 def _of_groups(settings: Settings) -> Iterator[Problem]:

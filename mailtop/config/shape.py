@@ -89,6 +89,21 @@ class FlowSettings(Struct, frozen=True, forbid_unknown_fields=True):
     ignore_clients: tuple[str, ...] = ()
 
 
+class DnsSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """`[dns]`: what is looked up. `domains`: ours; none: as the Postfix says, where it says them openly.
+
+    `resolver`: its address, as the host reaches it; empty: the host's own. `selectors`: of our DKIM keys.
+    `blocklists`: DNSBL zones. `outside`: a name that each container's resolver must find; empty: one of the root's,
+    which may not exist on a network without the Internet.
+    """
+
+    domains: tuple[str, ...] = ()
+    resolver: str = ""
+    selectors: tuple[str, ...] = ()
+    blocklists: tuple[str, ...] = ()
+    outside: str = ""
+
+
 class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     """All of config.toml. `history`: seconds of log read back at the start. `keys`: binding id → key.
 
@@ -103,6 +118,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     databases: dict[str, str] = {}
     probes: dict[str, ProbeSettings] = {}
     flow: FlowSettings = FlowSettings()
+    dns: DnsSettings = DnsSettings()
     interval: float = 1.0
     history: int = 3600
     theme: str = "dark"

@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from mailtop.action import ACTIONS, DESTINATION_ACTS
 from mailtop.engine.link import Link, drive
-from mailtop.model.ask import Asking, Command, Engine, PortAsk
+from mailtop.model.ask import Asking, Command, Look
 from mailtop.model.errors import CommandFailed, Denied, Missing, NotRecorded
 from mailtop.model.needs import Needs
 from mailtop.model.text import Foreign, shown
@@ -93,7 +93,7 @@ class Capabilities(Struct, frozen=True):
             return argv
         return ("sudo", "-n", path, *argv[1:]) if self.sudoes((path, *argv[1:])) else argv
 
-    def fitted(self, ask: Command | Engine | PortAsk, needs: Needs) -> Command | Engine | PortAsk:
+    def fitted(self, ask: Look, needs: Needs) -> Look:
         """An ask with each of its programs run by sudo where that is the way."""
         if not isinstance(ask, Command) or self.root or not needs.sudo:
             return ask

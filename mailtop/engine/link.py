@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from mailtop.engine.clock import Clock, within
 from mailtop.engine.lasting import Lasting
 from mailtop.engine.together import Together
-from mailtop.model.ask import Answer, Asking, Command, Engine, PortAsk, Put, Sink, Source, Yields
+from mailtop.model.ask import Answer, Asking, Command, Look, Put, Sink, Source, Yields
 from mailtop.model.errors import AskFailed, LinkLost, LoginRefused, MailtopError, TimedOut, Unanswered, Unreachable
 from mailtop.model.snapshot import HostState
 from mailtop.model.snapshot import Link as LinkState
@@ -191,7 +191,7 @@ class Link:
                 self._say(LinkState.DOWN, f"{self.host}: connection lost")
             await asyncio.get_running_loop().run_in_executor(None, source.close)
 
-    async def ask(self, container: str, ask: Command | Put | Engine | PortAsk, by: str) -> Answer:
+    async def ask(self, container: str, ask: Look | Put, by: str) -> Answer:
         """Ask, within the ask's deadline and a little; raises AskFailed."""
         source = self.source
         held = self._lasting.answer(container, ask, self._clock.monotonic())
@@ -275,14 +275,14 @@ async def drive(
     link: Link,
     container: str,
     by: str,
-    fitted: Callable[[Command | Engine | PortAsk], Command | Engine | PortAsk] = lambda ask: ask,
+    fitted: Callable[[Look], Look] = lambda ask: ask,
 ) -> Yields:
     """Carry a conversation: put its asks to the host, send back answers, throw in failures; return its result.
 
     `fitted` may put an ask in another way, such as by sudo. An answer that takes long to read is read in a thread: a
     million queue lines would stop the loop for seconds.
     """
-    said: Callable[[], Command | Engine | PortAsk] = partial(next, asking)
+    said: Callable[[], Look] = partial(next, asking)
     size, reading = 0, False
     try:
         while True:
@@ -304,12 +304,12 @@ async def drive(
             asking.close()
 
 
-def _length(ask: Command | Engine | PortAsk, answer: Answer) -> int:
+def _length(ask: Look, answer: Answer) -> int:
     """How long an answer is to be read; a streamed one is read, but what was read is to be put together."""
     return LONG_READ + 1 if isinstance(ask, Command) and ask.sink is not None else len(answer.stdout)
 
 
-def _heard(said: Callable[[], Command | Engine | PortAsk]) -> tuple[Command | Engine | PortAsk | None, tuple[Any, ...]]:
+def _heard(said: Callable[[], Look]) -> tuple[Look | None, tuple[Any, ...]]:
     """Let a conversation go on: its next ask, or None and its result."""
     try:
         return said(), ()

@@ -15,7 +15,7 @@ LEAST = 1.0
 def chosen(settings: Settings, host: str, asked: Container[str] | None = None) -> tuple[Probe, ...]:
     """Return the probes of one host, at its pace. `asked`: those that a recording holds answers of, None: all."""
     shipped = [probe for probe in probes() if asked is None or probe.name in asked]
-    return tuple(_paced(probe, settings, host) for probe in shipped if settings.probe(host, probe.name).enabled)
+    return tuple(_as_set(probe, settings, host) for probe in shipped if settings.probe(host, probe.name).enabled)
 
 
 def check(settings: Settings) -> None:
@@ -30,8 +30,9 @@ def check(settings: Settings) -> None:
                 raise ConfigError(f"{path}.{name}.every", f"expected {LEAST:g} to 86400 seconds, got {probe.every:g}")
 
 
-def _paced(probe: Probe, settings: Settings, host: str) -> Probe:
+def _as_set(probe: Probe, settings: Settings, host: str) -> Probe:
     every = settings.probe(host, probe.name).every
-    if not every:
+    if not every and probe.by_settings is None:
         return probe
-    return Probe(probe.name, probe.role, probe.run, every, probe.needs, probe.cost, probe.board, probe.others)
+    run = probe.by_settings(settings) if probe.by_settings else probe.run
+    return Probe(probe.name, probe.role, run, every or probe.every, probe.needs, probe.cost, probe.board)

@@ -19,7 +19,7 @@ from mailtop.engine.collector import Collector
 from mailtop.engine.link import Link, drive
 from mailtop.engine.watch import Watch
 from mailtop.model import services
-from mailtop.model.ask import Asking, Command, Engine, PortAsk
+from mailtop.model.ask import Asking, Command, Engine, Look
 from mailtop.model.errors import Denied, MailtopError, Missing
 from mailtop.model.needs import Needs
 from mailtop.model.snapshot import Health
@@ -165,9 +165,7 @@ async def _commands(probe: Probe, target: Target, link: Link, may: Capabilities)
     return [(may.programs.get(argv[0], argv[0]), *argv[1:]) for argv in noted]
 
 
-def _noted(
-    needs: Needs, note: Callable[[tuple[str, ...]], None], ask: Command | Engine | PortAsk
-) -> Command | Engine | PortAsk:
+def _noted(needs: Needs, note: Callable[[tuple[str, ...]], None], ask: Look) -> Look:
     for argv in (ask.argv, *ask.pipe) if isinstance(ask, Command) else ():
         if argv[0] == needs.sudo:
             note(argv)

@@ -299,7 +299,7 @@ class Watch:
         """What is asked of a target: by its roles, and of the host itself; of one that is shown elsewhere, nothing."""
         if target.name == target.host and self.same:
             return set()
-        return {probe.name for probe in self._probes if probe.meant(target)}
+        return {probe.name for probe in self._probes if probe.is_for(target)}
 
     def _start(self, name: str) -> None:
         """Let all that is for a target run; what a recording drives does not run by itself."""

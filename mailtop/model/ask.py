@@ -91,6 +91,20 @@ class Talk(Struct, frozen=True, tag=True):
     timeout: float = 10.0
 
 
+class Dns(Struct, frozen=True, tag=True):
+    """Ask a resolver, as the host sees it, for the records of one `kind` (`MX`, `TXT` …) that a name has.
+
+    `resolver`: its address; empty: the first nameserver of the host's /etc/resolv.conf. `Answer.stdout` is a line of
+    the answer's code and the resolver (`NOERROR 192.0.2.53`), then a line for each record of that kind, sorted: its
+    data as in a zone file, without name and TTL. Raises Garbled where nobody answers.
+    """
+
+    name: str
+    kind: str = "A"
+    resolver: str = ""
+    timeout: float = 5.0
+
+
 class Follow(Struct, frozen=True, tag=True):
     """Follow a log from a resume point (opaque to all but the client that made it; empty: from `since` on).
 
@@ -106,10 +120,13 @@ class Follow(Struct, frozen=True, tag=True):
     spare: bool = False
 
 
-Ask = Command | Put | Engine | Tls | Talk | Follow
-
-PortAsk = Tls | Talk
+PortAsk = Tls | Talk | Dns
 """What is asked of a port, over a socket that is dialled for it."""
+
+Look = Command | Engine | PortAsk
+"""What changes nothing, and is answered once."""
+
+Ask = Look | Put | Follow
 
 
 def ask_key(ask: Ask) -> str:
@@ -121,6 +138,8 @@ def ask_key(ask: Ask) -> str:
     'tls 172.28.0.30:25 smtp mail.example.org'
     >>> ask_key(Talk("172.28.0.30", 465, tls=True, bye=b"QUIT\\r\\n"))
     'talk 172.28.0.30:465 tls'
+    >>> ask_key(Dns("example.org", "MX")), ask_key(Dns("example.org", "MX", "192.0.2.53"))
+    ('dns example.org MX', 'dns example.org MX 192.0.2.53')
     """
     if isinstance(ask, Engine):
         return ask.path
@@ -128,6 +147,8 @@ def ask_key(ask: Ask) -> str:
         return " ".join(filter(None, ("tls", f"{ask.host}:{ask.port}", ask.starttls, ask.name)))
     if isinstance(ask, Talk):
         return " ".join(filter(None, ("talk", f"{ask.host}:{ask.port}", "tls" if ask.tls else "", ask.key, ask.name)))
+    if isinstance(ask, Dns):
+        return " ".join(filter(None, ("dns", ask.name, ask.kind, ask.resolver)))
     if isinstance(ask, Follow):
         return ask.source
     pipe = ask.pipe if isinstance(ask, Command) else ()
@@ -165,7 +186,7 @@ class Answer(Struct, frozen=True):
         raise CommandFailed(thing, Foreign(said + b" (exit %d)" % self.exit))
 
 
-def handed(answer: Answer, ask: Command | Put | Engine | PortAsk) -> Answer:
+def handed(answer: Answer, ask: Look | Put) -> Answer:
     """Give what is at hand whole to an ask's sink, where it has one; return the answer as whoever asked expects it."""
     if not isinstance(ask, Command) or ask.sink is None:
         return answer
@@ -199,7 +220,7 @@ class Source(Protocol):
     def connect(self) -> None:
         """Connect, or return at once when connected."""
 
-    def ask(self, container: str, ask: Command | Put | Engine | PortAsk, by: str = "") -> Answer:
+    def ask(self, container: str, ask: Look | Put, by: str = "") -> Answer:
         """Ask the host itself (`container` empty) or a container on it. `by` names the probe, for recordings."""
 
     def follow(self, container: str, follow: Follow) -> Iterator[Chunk]:
@@ -221,8 +242,8 @@ class Source(Protocol):
 
 
 Yields = TypeVar("Yields")
-Asking = Generator[Command | Engine | PortAsk, Answer, Yields]
+Asking = Generator[Look, Answer, Yields]
 """A conversation without I/O: it yields asks, is sent answers (or has an `AskFailed` thrown in), and returns."""
 
-Changing = Generator[Command | Engine | PortAsk | Put, Answer, Yields]
+Changing = Generator[Look | Put, Answer, Yields]
 """The same for an act that looks and changes in turn; only the executor drives one."""

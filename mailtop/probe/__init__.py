@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Protocol
 
+from mailtop.config import Settings
 from mailtop.model.ask import Answer, Asking, Command, Engine
 from mailtop.model.board import Metric, Table, Trend
 from mailtop.model.destination import Standings
@@ -69,28 +70,35 @@ class Board:
     misses: str = ""
 
 
+Run = Callable[[Target], Asking[Iterable[Found]]]
+"""A fresh conversation with one target."""
+
+
 @dataclass(frozen=True)
 class Probe:
-    """One thing asked. `role`: of the targets it is for, None = the host itself; `others`: further ones it is for.
+    """One thing asked. `role`: of the targets it is for, or several, None = the host itself.
+
+    `by_settings`: how it runs on a platform whose settings say more than it can find; `run` is as if they said nothing.
 
     `every`: seconds between runs. `run(target)` returns a fresh conversation; whatever it raises from `MailtopError`
     makes its cells unknown or denied, never zero. `board`: where it is shown, None: nowhere by itself.
     """
 
     name: str
-    role: Role | None
-    run: Callable[[Target], Asking[Iterable[Found]]]
+    role: Role | tuple[Role, ...] | None
+    run: Run
     every: float = 10.0
     needs: Needs = NOTHING
     cost: Cost = _little
     board: Board | None = None
-    others: tuple[Role, ...] = ()
+    by_settings: Callable[[Settings], Run] | None = None
 
-    def meant(self, target: Target) -> bool:
-        """Is it for a target that plays such a role, or for the host itself that this is?"""
+    def is_for(self, target: Target) -> bool:
+        """Is this asked of a target: by its roles, or of the host itself?"""
         if self.role is None:
             return target.name == target.host
-        return any(role in target.roles for role in (self.role, *self.others))
+        roles = self.role if isinstance(self.role, tuple) else (self.role,)
+        return any(role in target.roles for role in roles)
 
 
 class Listening(Protocol):

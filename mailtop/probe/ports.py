@@ -151,14 +151,11 @@ def _slow(answer: Answer | str) -> Iterator[Health]:
         yield TOOK.health(answer.took)
 
 
-FIRST, *OTHERS = PORTS
-
 PROBE = Probe(
     "ports",
-    FIRST,
+    tuple(PORTS),
     run,
     every=100.0,  # three times as seldom while nobody looks
     needs=Needs(binary=("grep",)),
     board=Board("hosts", "ports", (OPEN, ANSWERS, TOOK), order=58, misses=OPEN.name),
-    others=tuple(OTHERS),
 )

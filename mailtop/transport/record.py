@@ -7,7 +7,7 @@ from threading import Lock
 
 from msgspec.structs import replace
 
-from mailtop.model.ask import Answer, Chunk, Command, Engine, Follow, PortAsk, Put, Sink, Source, ask_key
+from mailtop.model.ask import Answer, Chunk, Command, Follow, Look, Put, Sink, Source, ask_key
 from mailtop.model.errors import AskFailed, Unreachable
 from mailtop.transport.recording import Answered, Failure, LinkChanged, LogEnded, Logged, Piece, Write, failure
 
@@ -34,7 +34,7 @@ class Recorder:
         if not self._up:
             self._link(True)
 
-    def ask(self, container: str, ask: Command | Put | Engine | PortAsk, by: str = "") -> Answer:
+    def ask(self, container: str, ask: Look | Put, by: str = "") -> Answer:
         """Ask, and write down the answer or why there is none."""
         began = self._now()
         what = (container, by, ask_key(ask))

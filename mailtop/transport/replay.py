@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from msgspec.structs import replace
 
-from mailtop.model.ask import Answer, Chunk, Command, Engine, Follow, PortAsk, Put, ask_key, handed
+from mailtop.model.ask import Answer, Chunk, Command, Follow, Look, Put, ask_key, handed
 from mailtop.model.errors import AskFailed, LinkLost, NotRecorded, Unreachable
 from mailtop.transport.recording import Answered, Entry, LinkChanged, LogEnded, Logged, Piece, Recording, raised
 
@@ -113,7 +113,7 @@ class Replay:
         if link is not None and not link.up:
             raise Unreachable(self._host, link.note or "not connected then")
 
-    def ask(self, container: str, ask: Command | Put | Engine | PortAsk, by: str = "") -> Answer:
+    def ask(self, container: str, ask: Look | Put, by: str = "") -> Answer:
         """Return the newest recorded answer up to now, or raise what was raised then; raises NotRecorded."""
         thing = f"{self._host}/{container}" if container else self._host
         if not self.alive():
@@ -132,7 +132,7 @@ class Replay:
             raise raised(answered.failure, thing)
         return self._handed(ask, answered, answered.answer)
 
-    def _handed(self, ask: Command | Engine | PortAsk, answered: Answered, answer: Answer) -> Answer:
+    def _handed(self, ask: Look, answered: Answered, answer: Answer) -> Answer:
         """Give the pieces of a large answer as they were given then; all in one to whoever has no sink."""
         where = (self._host, answered.container, answered.by, answered.ask, answered.began)
         pieces = self._player.pieces.get(where, ())
@@ -192,7 +192,7 @@ class Replay:
 
 
 Said = bytes | Answer | AskFailed
-Script = Said | Callable[[Command | Put | Engine | PortAsk], Said]
+Script = Said | Callable[[Look | Put], Said]
 
 
 class ReplaySource:
@@ -218,7 +218,7 @@ class ReplaySource:
             raise self.unreachable
         self._up, self._lost = True, False
 
-    def ask(self, container: str, ask: Command | Put | Engine | PortAsk, by: str = "") -> Answer:  # noqa: ARG002
+    def ask(self, container: str, ask: Look | Put, by: str = "") -> Answer:  # noqa: ARG002
         """Answer from the dictionary."""
         key = ask_key(ask)
         if self._lost:

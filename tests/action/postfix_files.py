@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
-from mailtop.model.ask import Answer, Command, Engine, PortAsk, Put
+from mailtop.model.ask import Answer, Command, Engine, Look, PortAsk, Put
 
 Result = TypeVar("Result")
 
@@ -75,7 +75,7 @@ class PostfixFiles:
         """Is nothing left beside the two files?"""
         return {path.name for path in self.config.iterdir()} == {"main.cf", "master.cf"}
 
-    def drive(self, conversation: Generator[Command | Engine | PortAsk | Put, Answer, Result]) -> Result:
+    def drive(self, conversation: Generator[Look | Put, Answer, Result]) -> Result:
         """Carry a conversation to its end."""
         try:
             ask = next(conversation)

@@ -10,7 +10,7 @@ import pytest
 
 from mailtop.action import ACTIONS, Action, carry_out, instance, read_back, reread
 from mailtop.engine.previewing import preview
-from mailtop.model.ask import Answer, Command, Engine, PortAsk, Put
+from mailtop.model.ask import Answer, Command, Look, Put
 from mailtop.model.errors import Denied, MailtopError, ParseError, Refused
 from mailtop.model.mail import QueueId
 from mailtop.model.operation import Danger, Fate, Item, Outcome, Plan
@@ -79,7 +79,7 @@ class Queue:
         }).encode() + b"\n"  # fmt: skip
 
 
-def drive(conversation: Generator[Command | Engine | PortAsk, Answer, Result], host: Host) -> Result:
+def drive(conversation: Generator[Look, Answer, Result], host: Host) -> Result:
     try:
         ask = next(conversation)
         while True:

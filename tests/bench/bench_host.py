@@ -33,7 +33,7 @@ from mailtop.engine.audit import NoAudit
 from mailtop.engine.clock import SystemClock
 from mailtop.engine.discovery import containers, target_of
 from mailtop.engine.engine import Engine as RealEngine
-from mailtop.model.ask import Answer, Asking, Command, Engine, PortAsk
+from mailtop.model.ask import Answer, Asking, Dns, Engine, Look, Talk, Tls
 from mailtop.model.errors import AskFailed
 from mailtop.model.topology import Target
 from mailtop.probe import Probe, probes
@@ -44,7 +44,7 @@ HOST = "mail1"
 CONFIG = Path(__file__).parent.parent / "lab" / ".state" / "ssh" / "config"
 EVERY = 10.0  # seconds: the default interval of what is asked most often
 CHEAPER, SHARE, SESSIONS, CONNECTIONS = 10.0, 1.0, 6, 1
-Question = tuple[str, Command | Engine | PortAsk]
+Question = tuple[str, Look]
 
 
 class Counted:
@@ -120,7 +120,7 @@ class CountedSocket(socket.socket):
             gone()
 
 
-def carried(asking: Asking[object], ask: Callable[[Command | Engine | PortAsk], Answer]) -> None:
+def carried(asking: Asking[object], ask: Callable[[Look], Answer]) -> None:
     """Carry one conversation to its end; what it is denied is its own affair."""
     try:
         question = next(asking)
@@ -141,7 +141,7 @@ def refresh(host: LiveHost, todo: list[tuple[Target, Probe]], asked: list[Questi
     """Ask everything once."""
     for target, probe in todo:
 
-        def ask(question: Command | Engine | PortAsk, target: Target = target, probe: Probe = probe) -> Answer:
+        def ask(question: Look, target: Target = target, probe: Probe = probe) -> Answer:
             if asked is not None:
                 asked.append((target.container, question))
             return host.ask(target.container, question, probe.name)
@@ -152,8 +152,10 @@ def refresh(host: LiveHost, todo: list[tuple[Target, Probe]], asked: list[Questi
 def by_exec(questions: list[Question]) -> None:
     """The same questions, one program each."""
     for container, question in questions:
-        if isinstance(question, PortAsk):
+        if isinstance(question, Tls | Talk):
             argv = ["openssl", "s_client", "-connect", f"{question.host}:{question.port}"]
+        elif isinstance(question, Dns):
+            argv = ["dig", "+tcp", question.name, question.kind]
         elif isinstance(question, Engine):
             argv = ["docker", "ps", "-a", "--no-trunc", "--format", "{{.Names}} {{.State}}"]
         else:
@@ -213,12 +215,7 @@ def _todo(host: LiveHost) -> tuple[list[tuple[Target, Probe]], list[str]]:
     except StopIteration as stop:
         known = stop.value
     targets = [Target(HOST), *(target_of(HOST, one, {}) for one in known if one.state == "running")]
-    todo = [
-        (target, probe)
-        for target in targets
-        for probe in probes()
-        if (probe.role in target.roles if target.container else probe.role is None)
-    ]
+    todo = [(target, probe) for target in targets for probe in probes() if probe.is_for(target)]
     asked = {HOST, *(target.container for target, _ in todo if target.container)}
     return todo, [one.id for one in known if one.name in asked]
 

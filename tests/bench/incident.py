@@ -29,7 +29,7 @@ import mailqueue
 from tenfold import copy
 
 from mailtop.config import HostSettings, Settings
-from mailtop.model.ask import Answer, Chunk, Command, Engine, Follow, PortAsk, Put, Source
+from mailtop.model.ask import Answer, Chunk, Command, Dns, Engine, Follow, Look, Put, Source, Talk, Tls
 from mailtop.model.errors import LinkLost, Missing
 from mailtop.model.snapshot import PageAsk
 
@@ -89,12 +89,14 @@ class Incident:
                 if self._closed.wait(max(0.0, due - time.monotonic())):
                     raise LinkLost("mail1", "closed")
 
-    def ask(self, container: str, ask: Command | Put | Engine | PortAsk, by: str = "") -> Answer:
+    def ask(self, container: str, ask: Look | Put, by: str = "") -> Answer:
         """Answer as the lab's containers do."""
         if isinstance(ask, Engine):
             return _of_engine(ask.path, self._name)
-        if isinstance(ask, PortAsk):
+        if isinstance(ask, Tls | Talk):
             raise Missing(f"{ask.host}:{ask.port}", "connection refused")
+        if isinstance(ask, Dns):
+            raise Missing("resolver", "connection refused")
         match ask.argv[0]:
             case "postconf" if "queue_directory" in ask.argv and "-h" in ask.argv:
                 return Answer(b"/var/spool/postfix\n")

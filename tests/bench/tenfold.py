@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from mailtop.config import HostSettings
 from mailtop.engine.sources import live
-from mailtop.model.ask import Answer, Chunk, Command, Engine, Follow, PortAsk, Put, Source
+from mailtop.model.ask import Answer, Chunk, Command, Engine, Follow, Look, Put, Source
 
 
 class Copy:
@@ -41,7 +41,7 @@ class Copy:
         """See Source."""
         return self._source.follow(container, follow)
 
-    def ask(self, container: str, ask: Command | Put | Engine | PortAsk, by: str = "") -> Answer:
+    def ask(self, container: str, ask: Look | Put, by: str = "") -> Answer:
         """See Source; who it is, is the copy's own."""
         answer = self._source.ask(container, ask, by)
         if isinstance(ask, Engine) and ask.path == "/info":

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from mailtop.engine.clock import SystemClock
-from mailtop.model.ask import Answer, Chunk, Command, Engine, Follow, PortAsk, Put, handed
+from mailtop.model.ask import Answer, Chunk, Command, Dns, Engine, Follow, Look, Put, Talk, Tls, handed
 from mailtop.model.errors import CommandFailed, LinkLost, Missing
 
 ARRIVED = 1_795_487_814
@@ -91,9 +91,11 @@ class MailHost:
             at += 1
             yield chunk
 
-    def ask(self, container: str, ask: Command | Put | Engine | PortAsk, by: str = "") -> Answer:
-        if isinstance(ask, PortAsk):
+    def ask(self, container: str, ask: Look | Put, by: str = "") -> Answer:
+        if isinstance(ask, Tls | Talk):
             raise Missing(f"{ask.host}:{ask.port}", "connection refused")
+        if isinstance(ask, Dns):
+            raise Missing("resolver", "connection refused")
         word = ask.path if isinstance(ask, Engine) else ask.argv[0]
         if word in self.always:
             raise self.always[word]

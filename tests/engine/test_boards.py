@@ -13,8 +13,7 @@ from mailtop.engine.audit import AuditLog
 from mailtop.engine.boards import Boards
 from mailtop.engine.clock import SystemClock
 from mailtop.engine.engine import Engine
-from mailtop.model.ask import Answer, Command, PortAsk, Put
-from mailtop.model.ask import Engine as ApiAsk
+from mailtop.model.ask import Answer, Command, Look, Put
 from mailtop.model.board import Block
 from mailtop.model.errors import LinkLost, TimedOut
 from mailtop.model.sample import Sample
@@ -30,7 +29,7 @@ class Host(MailHost):
     used = 50
     hangs = False
 
-    def ask(self, container: str, ask: Command | Put | ApiAsk | PortAsk, by: str = "") -> Answer:
+    def ask(self, container: str, ask: Look | Put, by: str = "") -> Answer:
         if isinstance(ask, Command) and ask.argv[0] == "df":
             if self.hangs:
                 raise TimedOut("mail1", "df: no answer within 5 s")

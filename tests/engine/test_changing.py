@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from mailtop.engine.engine import Engine
-from mailtop.model.ask import Answer, Command, PortAsk, Put
+from mailtop.model.ask import Answer, Command, Look, PortAsk, Put
 from mailtop.model.ask import Engine as Api
 from mailtop.model.destination import Terms
 from mailtop.model.errors import LinkLost, Refused, UsageError
@@ -31,7 +31,7 @@ class ChangingHost(MailHost):
 
     files: PostfixFiles = field(default_factory=lambda: PostfixFiles(Path()))
 
-    def ask(self, container: str, ask: Command | Put | Api | PortAsk, by: str = "") -> Answer:
+    def ask(self, container: str, ask: Look | Put, by: str = "") -> Answer:
         if not isinstance(ask, Api | PortAsk):
             words = (*ask.argv, *(ask.pipe[0] if isinstance(ask, Command) and ask.pipe else ()))
             if "config_directory" in words and "-h" in words:

@@ -11,7 +11,7 @@ import pytest
 from mailtop.engine.clock import SystemClock
 from mailtop.engine.collector import STOPPED, Collector
 from mailtop.engine.link import Link
-from mailtop.model.ask import Answer, Asking, Command, Engine, PortAsk, Put
+from mailtop.model.ask import Answer, Asking, Command, Look, Put
 from mailtop.model.errors import Denied
 from mailtop.model.sample import Fact
 from mailtop.model.snapshot import Health
@@ -31,7 +31,7 @@ class Slow:
     def __init__(self) -> None:
         self.asked, self.go = threading.Event(), threading.Event()
 
-    def __call__(self, ask: Command | Put | Engine | PortAsk) -> Answer:
+    def __call__(self, ask: Look | Put) -> Answer:
         self.asked.set()
         self.go.wait(5)
         return Answer(b"up")

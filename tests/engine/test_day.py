@@ -18,7 +18,7 @@ from mailtop.config import HostSettings, Settings
 from mailtop.engine.clock import DrivenClock
 from mailtop.engine.discovery import NAME as DISCOVERY
 from mailtop.engine.watching import Watching
-from mailtop.model.ask import Answer, Chunk, Command, Engine, Follow, PortAsk, Put, Source
+from mailtop.model.ask import Answer, Chunk, Command, Follow, Look, Put, Source
 from mailtop.model.errors import LinkLost
 from mailtop.model.snapshot import Health
 from tests.engine.mail_host import ARRIVED, MailHost, Message
@@ -45,7 +45,7 @@ class DayHost(MailHost):
         self.waiting: list[str] = []
         self.mails = 0
 
-    def ask(self, container: str, ask: Command | Put | Engine | PortAsk, by: str = "") -> Answer:
+    def ask(self, container: str, ask: Look | Put, by: str = "") -> Answer:
         if isinstance(ask, Command) and "/etc/machine-id" in ask.argv:
             return Answer(self.machine)
         return super().ask(container, ask, by)

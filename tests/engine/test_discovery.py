@@ -9,7 +9,7 @@ import pytest
 
 from mailtop.config import HostSettings
 from mailtop.engine.discovery import Container, Finder, instances, roles_of, target_of_host
-from mailtop.model.ask import Answer, Asking, Command, Engine, PortAsk, ask_key
+from mailtop.model.ask import Answer, Asking, Look, ask_key
 from mailtop.model.errors import AskFailed, Denied, LinkLost, Missing
 from mailtop.model.topology import Role, Target
 from mailtop.parse.processes import LOOK, Processes
@@ -50,7 +50,7 @@ class Host:
         except StopIteration as end:
             return end.value
 
-    def _put(self, asking: Asking[object], ask: Command | Engine | PortAsk) -> Command | Engine | PortAsk:
+    def _put(self, asking: Asking[object], ask: Look) -> Look:
         self.asked.append(ask_key(ask))
         said = self.answers.get(ask_key(ask), Missing("host", "not there"))
         return asking.throw(said) if isinstance(said, AskFailed) else asking.send(Answer(said))

@@ -10,7 +10,7 @@ import pytest
 
 from mailtop.engine.clock import SystemClock
 from mailtop.engine.link import REFUSED, SILENT_AFTER, Backoff, Link, drive
-from mailtop.model.ask import Answer, Asking, Chunk, Command, Engine, Follow, PortAsk, Put
+from mailtop.model.ask import Answer, Asking, Chunk, Command, Follow, Look, Put
 from mailtop.model.errors import (
     CommandFailed,
     HostKeyRefused,
@@ -40,7 +40,7 @@ class Wire:
             raise self.faults.pop(0)
         self.living.set()
 
-    def ask(self, container: str, ask: Command | Put | Engine | PortAsk, by: str = "") -> Answer:
+    def ask(self, container: str, ask: Look | Put, by: str = "") -> Answer:
         return self.reply()
 
     def follow(self, container: str, follow: Follow) -> Iterator[Chunk]:
@@ -171,9 +171,9 @@ async def test_an_answer_that_nobody_waits_for_any_more_is_ended_where_it_comes_
     await link.wait_up()
     pieces: list[bytes] = []
     refused, go_on = threading.Event(), threading.Event()
-    asked: list[Command | Put | Engine | PortAsk] = []
+    asked: list[Look | Put] = []
 
-    def source_ask(container: str, ask: Command | Put | Engine | PortAsk, by: str = "") -> Answer:
+    def source_ask(container: str, ask: Look | Put, by: str = "") -> Answer:
         assert isinstance(ask, Command)
         assert ask.sink is not None
         ask.sink(b"first")

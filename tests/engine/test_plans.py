@@ -15,8 +15,7 @@ from mailtop.engine.audit import AuditLog
 from mailtop.engine.clock import SystemClock
 from mailtop.engine.engine import Engine
 from mailtop.engine.receipts import TOLD
-from mailtop.model.ask import Answer, Command, PortAsk, Put, Source
-from mailtop.model.ask import Engine as EngineAsk
+from mailtop.model.ask import Answer, Look, Put, Source
 from mailtop.model.errors import Missing, Refused, TimedOut
 from mailtop.model.operation import Approval, Fate, Selection
 from mailtop.report.ready import first_reading
@@ -82,7 +81,7 @@ async def test_where_no_host_answers_there_is_no_plan_but_the_reason(tmp_path: P
 class Remade(MailHost):
     """Its container is made anew under the same name, as soon as the act has looked at its ids again."""
 
-    def ask(self, container: str, ask: Command | Put | EngineAsk | PortAsk, by: str = "") -> Answer:
+    def ask(self, container: str, ask: Look | Put, by: str = "") -> Answer:
         if container not in ("", self.name, self.container_id):
             raise Missing(f"mail1/{container[:12]}", "No such container")
         answer = super().ask(container, ask, by)

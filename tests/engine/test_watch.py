@@ -16,7 +16,7 @@ from mailtop.engine.watch import FORGET_AFTER, Watch
 from mailtop.model.ask import Source
 from mailtop.model.errors import Unreachable
 from mailtop.model.snapshot import Health, Link, Snapshot, TargetState
-from mailtop.model.topology import Role
+from mailtop.model.topology import Role, Target
 from mailtop.probe import probes
 from tests.engine.mail_host import MailHost, Message
 
@@ -124,8 +124,8 @@ async def test_a_container_that_comes_back_soon_is_asked_and_followed_again(engi
     host.name = "postfix"
     await engine.refresh()
     await until(engine, lambda s: bool(s.logs and s.logs[0].health is Health.OK))
-    asked = sorted(probe.name for probe in probes() if probe.role is Role.MTA)
-    assert running(engine) == [f"keep {POSTFIX} {name}" for name in ("log", *asked)]
+    asked = (probe.name for probe in probes() if probe.is_for(Target("mail1", "postfix", (Role.MTA,))))
+    assert running(engine) == sorted(f"keep {POSTFIX} {name}" for name in ("log", *asked))
 
 
 async def test_a_bug_under_the_connection_leaves_a_note(engine: Engine, host: MailHost) -> None:

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mailtop.model.ask import Answer, Command, Engine, PortAsk, handed
+from mailtop.model.ask import Answer, Command, Look, handed
 from mailtop.model.errors import CommandFailed, Denied, Garbled, Missing
 from mailtop.parse.postqueue import Listing
 from mailtop.parse.queue_list import SMALL, listed
@@ -31,9 +31,9 @@ def line(number: int) -> bytes:
     return json.dumps(message).encode() + b"\n"
 
 
-def lists(*answers: Answer, config: str = "") -> tuple[Listing, list[Command | Engine | PortAsk]]:
+def lists(*answers: Answer, config: str = "") -> tuple[Listing, list[Look]]:
     """Answer each question in turn; the listing, and what was asked."""
-    asking, asked = listed(config), list[Command | Engine | PortAsk]()
+    asking, asked = listed(config), list[Look]()
     ask = next(asking)
     with pytest.raises(StopIteration) as ended:
         for answer in answers:

@@ -2,7 +2,7 @@
 
 A case holds `ask` and `output` (`stderr`, `exit` where there are any), or `asks`, several of them in order, and either
 the `readings` that come out, or the `error` with its class. `ask` is the beginning of the question. Where a client
-`raises` an error of the tree, `output` is its reason. `roles`: the target's, where a probe asks by them.
+`raises` an error of the tree, `output` is its reason. `config`: the text of a config.toml; `roles`: of its target.
 """
 
 from __future__ import annotations
@@ -14,8 +14,9 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from mailtop.config import parse
 from mailtop.model import errors
-from mailtop.model.ask import Answer, Command, Engine, PortAsk, ask_key
+from mailtop.model.ask import Answer, Engine, Look, PortAsk, ask_key
 from mailtop.model.board import Table
 from mailtop.model.errors import MailtopError
 from mailtop.model.sample import Fact, Sample
@@ -28,7 +29,7 @@ CASES = Path(__file__).parent / "cases"
 TARGET = Target("mail1", "postfix")
 
 
-def asked(ask: Command | Engine | PortAsk) -> str:
+def asked(ask: Look) -> str:
     if isinstance(ask, Engine | PortAsk):
         return ask_key(ask)
     return " | ".join([" ".join(ask.argv), *(argv[0] for argv in ask.pipe)])
@@ -45,7 +46,8 @@ def reading(found: Found) -> str:
 
 
 def run(probe: Probe, case: dict[str, Any]) -> list[str]:
-    conversation = probe.run(replace(TARGET, roles=tuple(map(Role, case.get("roles", ())))))
+    run = probe.by_settings(parse(case["config"])) if probe.by_settings and "config" in case else probe.run
+    conversation = run(replace(TARGET, roles=tuple(map(Role, case.get("roles", ())))))
     ask = next(conversation)
     try:
         for said in case.get("asks", [case]):

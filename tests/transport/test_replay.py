@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from mailtop.model.ask import Answer, Chunk, Command, Engine, Follow, PortAsk, Put
+from mailtop.model.ask import Answer, Chunk, Command, Engine, Follow, Look, Put
 from mailtop.model.errors import Denied, LinkLost, NotRecorded, Unreachable
 from mailtop.transport.recording import (
     SCHEMA,
@@ -58,7 +58,7 @@ def test_an_ask_gets_the_newest_answer_up_to_now() -> None:
         ("postfix", Engine("/info", ())),
     ],
 )
-def test_what_was_not_recorded_is_no_answer(container: str, ask: Command | Put | Engine | PortAsk) -> None:
+def test_what_was_not_recorded_is_no_answer(container: str, ask: Look | Put) -> None:
     film = player(answered(1, "queue", "postqueue -j", b"{}"), answered(1, "act", "postsuper -h -", b"{}"))
     film.advance(NOON + 5)
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from maillab.reach import SSH_CONFIG
 
-from mailtop.config import HostSettings, PlatformSettings, Settings
+from mailtop.config import DnsSettings, HostSettings, PlatformSettings, Settings
 from mailtop.engine.engine import Engine
 from mailtop.engine.making import engine_of
 from mailtop.engine.process import Setup
@@ -118,9 +118,10 @@ async def watching(
     folder: Path,
     remember: int | None = None,
     platform: PlatformSettings = PlatformSettings("the lab"),  # noqa: B008 - frozen
+    dns: DnsSettings = DnsSettings(),  # noqa: B008 - frozen
 ) -> AsyncIterator[Watching]:
     """An engine in this process, operated by ann, with `folder/audit.jsonl`."""
-    settings = Settings(platform, hosts, interval=TICK, history=HISTORY)
+    settings = Settings(platform, hosts, interval=TICK, history=HISTORY, dns=dns)
     engine = engine_of(Setup(settings, operator="ann", audit=str(folder / "audit.jsonl")))
     with _own_faults() as faults:
         await engine.start()
