@@ -49,7 +49,6 @@ UNPROVEN = {
     "galera_synced": NOT_WRITTEN,
     "host_cpu_share_seconds_total": OF_THE_MACHINE,
     "host_memory_used_ratio": OF_THE_MACHINE,
-    "host_oom_kills_total": NOT_WRITTEN,
     "host_swap_used_ratio": OF_THE_MACHINE,
     "spamd_full": ITS_LOG,
     "spamd_scan_seconds": ITS_LOG,

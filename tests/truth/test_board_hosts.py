@@ -173,18 +173,21 @@ async def test_a_container_that_is_started_again_and_again_is_critical_until_it_
         await until(watched, "containers", "gone", shows(Health.UNKNOWN, ""))
 
 
-@pytest.mark.proves("container_oom_killed", "container_oom_restarted")
+@pytest.mark.proves("container_oom_killed", "container_oom_restarted", "host_oom_kills_total")
 async def test_a_container_that_was_killed_for_want_of_memory_is_critical_until_it_runs_again(
     box: Box, tmp_path: Path
 ) -> None:
     script = "test -e /tmp/was || { touch /tmp/was; head -c 60M /dev/urandom >/dev/shm/x; }; exec sleep infinity"
-    box.start("--memory", "20m", "--memory-swap", "20m", program=("sh", "-c", script))
 
     async with watching(HERE, tmp_path) as watched:
+        await until(watched, "host_memory", "none killed", health("host_oom_kills_total", Health.OK, of=""))
+        box.start("--memory", "20m", "--memory-swap", "20m", program=("sh", "-c", script))
+        await until(watched, "host_memory", "one more killed", health("host_oom_kills_total", Health.WARN, of=""))
         killed = await until(watched, "containers", "killed", health("container_oom_killed", Health.CRIT))
         assert row(killed)[0] is Health.CRIT
         box.engine.run("start", NAME)
         await until(watched, "containers", "back", shows(Health.WARN, "running, was out of memory"))
+        await until(watched, "host_memory", "no more killed", health("host_oom_kills_total", Health.OK, of=""))
 
 
 async def test_a_host_tells_its_cpus_its_memory_and_its_pressure(lab: Lab, tmp_path: Path) -> None:
