@@ -31,12 +31,12 @@ exec mariadbd --no-defaults --user=mysql --datadir=/var/lib/{name} --socket=/run
 class SpareDatabase:
     """One container, of the image that the lab's database has, in which nothing runs yet."""
 
-    def __init__(self, engine: Engine, name: str, network: str = "none") -> None:
+    def __init__(self, engine: Engine, name: str, *options: str, network: str = "none") -> None:
         self.name, self.target, self.engine = name, f"here/{name}", engine
         image = engine.run("inspect", "--format", "{{.Config.Image}}", "maildb").strip()
         self.remove()
         aside = ("--detach", "--init", "--name", name, "--label", f"{LAB}=aside", "--network", network)
-        engine.run("run", *aside, "--entrypoint", "sleep", image, "infinity")
+        engine.run("run", *aside, *options, "--entrypoint", "sleep", image, "infinity")
 
     def remove(self) -> None:
         """No trace is left."""

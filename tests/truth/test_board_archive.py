@@ -15,11 +15,11 @@ from maillab.engine import Engine
 from maillab.lab import Lab
 from maillab.waiting import wait_until
 
-from mailtop.model.health import Health
+from mailtop.model.health import Health, Reading
 from tests.truth.spare_database import FIRST, SpareDatabase, figure, only, says, until
 from tests.truth.watching import watching
 
-pytestmark = [pytest.mark.soak, pytest.mark.lab, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.faults, pytest.mark.timeout(240)]
 
 SERVICES = Path(__file__).parents[1] / "lab" / "services"
 CONFIGURATION = """
@@ -39,6 +39,20 @@ INSERT INTO metadata (`from`, fromdomain, arrived, sent, retained, piler_id, mes
   SELECT 'ann@a.test', 'a.test', UNIX_TIMESTAMP() - {age}, 1, 1, UUID(), UUID(), '', '', '' FROM seq_1_to_{count};
 SELECT MAX(id) FROM metadata;
 """
+FILL = """import pymysql
+index = pymysql.connect(host="127.0.0.1", port=9306, user="", autocommit=None).cursor()
+for first in range(1, 100_000, 5000):
+    rows = ",".join(f"({one}, 'mailtop {one}')" for one in range(first, first + 5000))
+    index.execute(f"REPLACE INTO piler1 (id, subject) VALUES {rows}")"""
+STALLED = """import os, signal, subprocess, time
+searchd = [int(pid) for pid in subprocess.check_output(["pidof", "searchd"]).split()]
+while os.path.exists("/tmp/stalled"):
+    for one, seconds in ((signal.SIGSTOP, 0.1), (signal.SIGCONT, 0.001)):
+        for pid in searchd: os.kill(pid, one)
+        time.sleep(seconds)"""
+TROUBLE = (Health.WARN, Health.CRIT)
+STORE = 10_000_000  # bytes that its filesystem has
+NOTHING = Reading().health
 INDEXED = "REPLACE INTO piler1 (id, subject) VALUES ({}, 'a mail')"
 
 
@@ -46,7 +60,7 @@ class Archive(SpareDatabase):
     """A database with Piler's tables, the index, Piler's configuration and folders."""
 
     def __init__(self, engine: Engine) -> None:
-        super().__init__(engine, "box-of-mails")
+        super().__init__(engine, "box-of-mails", "--tmpfs", f"/var/piler/store:size={STORE}")
         self.serve(FIRST)
         schema = (SERVICES / "maildb" / "primary.sql").read_text()
         tables = re.search(r"^CREATE DATABASE piler.*?^(?=FLUSH)", schema, re.MULTILINE | re.DOTALL)
@@ -83,6 +97,7 @@ def archive(lab: Lab) -> Iterator[Archive]:
     made.remove()
 
 
+@pytest.mark.proves("manticore_up", "piler_unindexed_documents", "piler_unindexed_seconds", "piler_server_up")
 async def test_an_index_that_is_late_or_away_says_so_until_it_has_all(archive: Archive, tmp_path: Path) -> None:
     async with watching(only("piler_archive", "manticore"), tmp_path) as watched:
         piler = partial(until, watched, "archive", archive.target, "piler_archive")
@@ -115,6 +130,22 @@ async def test_an_index_that_is_late_or_away_says_so_until_it_has_all(archive: A
         await index(says("manticore_up", Health.OK), "up again")
 
 
+@pytest.mark.proves("manticore_search_seconds")
+async def test_a_search_that_takes_long_is_told_until_it_is_quick(archive: Archive, tmp_path: Path) -> None:
+    archive.engine.execute(archive.name, "python3", "-c", FILL)
+    async with watching(only("manticore"), tmp_path) as watched:
+        index = partial(until, watched, "archive", archive.target, "manticore")
+        await index(says("manticore_search_seconds", Health.OK), "quick")
+        archive.shell("touch /tmp/stalled")
+        archive.beside(f"exec python3 -c '{STALLED}'")
+        await index(lambda one: figure(one, "manticore_search_seconds").reading.health in TROUBLE, "it stalls")
+        archive.shell("rm /tmp/stalled")
+        await index(says("manticore_search_seconds", Health.OK), "quick again")
+
+
+@pytest.mark.proves(
+    "piler_failed_files", "piler_waiting_files", "piler_waiting_oldest_seconds", "piler_store_free_ratio"
+)
 async def test_files_that_failed_or_wait_and_a_database_that_is_away_are_told(archive: Archive, tmp_path: Path) -> None:
     async with watching(only("piler_archive"), tmp_path) as watched:
         seen = partial(until, watched, "archive", archive.target, "piler_archive")
@@ -126,7 +157,13 @@ async def test_files_that_failed_or_wait_and_a_database_that_is_away_are_told(ar
         archive.shell("rm /var/piler/error/A /var/piler/tmp/0/B")
         well = await seen(says("piler_failed_files", Health.OK), "none failed")
         assert figure(well, "piler_waiting_files").reading.value == 0
-        assert 0 < (figure(well, "piler_store_free_ratio").reading.value or 0) < 100
+        for files, health in ((600, Health.WARN), (5000, Health.CRIT), (0, Health.OK)):
+            archive.shell(f"cd /var/piler/tmp/0; rm -rf ../0/*; seq {files} | xargs -r touch -d '40 minutes ago'")
+            waiting = await seen(says("piler_waiting_files", health), f"{files} wait")
+            assert figure(waiting, "piler_waiting_oldest_seconds").reading.health is (Health.CRIT if files else NOTHING)
+        for percent, health in ((85, Health.WARN), (95, Health.CRIT), (0, Health.OK)):
+            archive.shell(f"head -c {percent * STORE // 100} /dev/zero >/var/piler/store/much")
+            await seen(says("piler_store_free_ratio", health), f"{percent} % of the store are used")
 
         archive.kill(FIRST)
         away = await seen(says("piler_server_up", Health.CRIT, "database"), "no database to be reached")

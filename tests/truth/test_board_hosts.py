@@ -21,7 +21,7 @@ from mailtop.model.snapshot import PageAsk
 from mailtop.probe import probes
 from tests.truth.watching import Watching, watching
 
-pytestmark = [pytest.mark.soak, pytest.mark.lab, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.faults, pytest.mark.timeout(600)]
 
 OURS = ("host_cpu", "host_memory", "host_pressure", "host_mounts", "containers", "container_usage")
 PACES = {probe.name: ProbeSettings(every=1.0, enabled=probe.name in OURS) for probe in probes()}
@@ -119,6 +119,7 @@ def mounts(block: Block) -> dict[bytes, tuple[bytes, ...]]:
     return {line.cells[0]: line.cells[1:] for table in block.tables for line in table.lines}
 
 
+@pytest.mark.proves("container_unhealthy")
 async def test_a_container_that_is_not_healthy_is_critical_until_it_is(box: Box, tmp_path: Path) -> None:
     box.start(*HEALTH)
 
@@ -133,6 +134,8 @@ async def test_a_container_that_is_not_healthy_is_critical_until_it_is(box: Box,
         assert figure(well, "container_unhealthy").reading.value is None
 
 
+@pytest.mark.proves("container_memory_limit_ratio", "container_cpu_limit_seconds_total")
+@pytest.mark.soak
 @pytest.mark.timeout(400)  # old Engines take a second for each container
 async def test_memory_and_cpu_are_judged_against_a_containers_limits(box: Box, tmp_path: Path) -> None:
     def is_so(*healths: Health) -> Callable[[Block], bool]:
@@ -154,6 +157,7 @@ async def test_memory_and_cpu_are_judged_against_a_containers_limits(box: Box, t
         await until(watched, "container_usage", "calm again", is_so(Health.OK), 120)
 
 
+@pytest.mark.proves("container_restarting", "container_recent_restarts", "container_failed")
 async def test_a_container_that_is_started_again_and_again_is_critical_until_it_ends(box: Box, tmp_path: Path) -> None:
     box.start("--restart", "always", program=("false",))
 
@@ -169,17 +173,21 @@ async def test_a_container_that_is_started_again_and_again_is_critical_until_it_
         await until(watched, "containers", "gone", shows(Health.UNKNOWN, ""))
 
 
+@pytest.mark.proves("container_oom_killed", "container_oom_restarted", "host_oom_kills_total")
 async def test_a_container_that_was_killed_for_want_of_memory_is_critical_until_it_runs_again(
     box: Box, tmp_path: Path
 ) -> None:
     script = "test -e /tmp/was || { touch /tmp/was; head -c 60M /dev/urandom >/dev/shm/x; }; exec sleep infinity"
-    box.start("--memory", "20m", "--memory-swap", "20m", program=("sh", "-c", script))
 
     async with watching(HERE, tmp_path) as watched:
+        await until(watched, "host_memory", "none killed", health("host_oom_kills_total", Health.OK, of=""))
+        box.start("--memory", "20m", "--memory-swap", "20m", program=("sh", "-c", script))
+        await until(watched, "host_memory", "one more killed", health("host_oom_kills_total", Health.WARN, of=""))
         killed = await until(watched, "containers", "killed", health("container_oom_killed", Health.CRIT))
         assert row(killed)[0] is Health.CRIT
         box.engine.run("start", NAME)
         await until(watched, "containers", "back", shows(Health.WARN, "running, was out of memory"))
+        await until(watched, "host_memory", "no more killed", health("host_oom_kills_total", Health.OK, of=""))
 
 
 async def test_a_host_tells_its_cpus_its_memory_and_its_pressure(lab: Lab, tmp_path: Path) -> None:
@@ -203,6 +211,7 @@ async def test_a_host_tells_its_cpus_its_memory_and_its_pressure(lab: Lab, tmp_p
             assert figure(pressure, "host_pressure_waiting_ratio", "cpu 60 s").reading.value is not None
 
 
+@pytest.mark.proves("mount_answers")
 @pytest.mark.skipif(os.geteuid() != 0 or not Path("/dev/fuse").exists(), reason="only root may mount, and with FUSE")
 async def test_a_shared_mount_that_hangs_is_critical_until_it_is_gone(lab: Lab, tmp_path: Path) -> None:
     place = tmp_path / "of all"

@@ -16,7 +16,7 @@ from mailtop.model.text import shown
 from tests.truth.spare_database import FIRST, SECOND, SpareDatabase, figure, only, says, until
 from tests.truth.watching import watching
 
-pytestmark = [pytest.mark.soak, pytest.mark.lab, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.faults, pytest.mark.timeout(240)]
 
 FOLLOW = """
 CHANGE MASTER TO MASTER_HOST = '127.0.0.1', MASTER_PORT = 3307, MASTER_USER = 'repl', MASTER_PASSWORD = 'replpw',
@@ -47,6 +47,7 @@ def table(block: Block) -> tuple[str, ...]:
     return tuple(shown(cell) for cell in block.tables[0].lines[0].cells)
 
 
+@pytest.mark.proves("mariadb_up", "mariadb_connections_ratio")
 async def test_a_server_that_is_full_read_only_or_down_says_so_until_it_is_well(
     box: SpareDatabase, tmp_path: Path
 ) -> None:
@@ -94,6 +95,7 @@ async def test_a_server_that_is_full_read_only_or_down_says_so_until_it_is_well(
         assert len(sizes.figures) == 1
 
 
+@pytest.mark.proves("mariadb_replica_io_running", "mariadb_replica_sql_running", "mariadb_replica_lag_seconds")
 async def test_a_replica_that_is_late_or_stopped_says_so_and_why_until_it_follows(
     box: SpareDatabase, tmp_path: Path
 ) -> None:
@@ -134,6 +136,7 @@ async def test_a_replica_that_is_late_or_stopped_says_so_and_why_until_it_follow
         assert back.health is Health.OK
 
 
+@pytest.mark.proves("galera_primary", "galera_ready", "galera_members_missing")
 async def test_a_member_that_has_lost_its_majority_is_critical_until_it_is_primary(
     box: SpareDatabase, tmp_path: Path
 ) -> None:

@@ -14,13 +14,19 @@ from maillab.engine import LAB, Engine
 from maillab.lab import Lab
 from maillab.waiting import wait_until
 
+from mailtop.config import HostSettings
+from mailtop.config.shape import ProbeSettings
 from mailtop.model.board import Block
 from mailtop.model.health import Health
 from mailtop.model.text import shown
-from tests.truth.watching import HERE, Watching, watching
+from mailtop.probe import probes
+from tests.truth.watching import Watching, watching
 
-pytestmark = [pytest.mark.soak, pytest.mark.lab, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.faults, pytest.mark.timeout(240)]
 
+OURS = ("dovecot_services", "dovecot_sessions", "dovecot_replicator")
+PACES = {probe.name: ProbeSettings(every=1.0, enabled=probe.name in OURS) for probe in probes()}
+HERE = {"here": HostSettings(shell=False, probes=PACES)}
 USER, OTHER = "ann@sessions.test", "ben@sessions.test"
 MOST = 6  # imap processes, and a user's connections from one address
 VERSIONS = {"2.3": "dovecot", "2.4": "dovecot24"}  # by the container of the lab that runs it
@@ -91,11 +97,19 @@ class SpareDovecot:
         engine.try_run("rm", "--force", name)
         own = ("--detach", "--init", "--name", name, "--label", f"{LAB}=aside", "--network", "none")
         engine.run("run", *own, "--env", f"SETTINGS={settings}", image, "bash", "-c", START)
-        wait_until(lambda: self.run("doveadm", "who") is not None, 30, f"{name} answers")
+        self._wait()
 
     def remove(self) -> None:
         """No trace is left."""
         self._engine.try_run("rm", "--force", self.name)
+
+    def restart(self) -> None:
+        """End it and start it again: it has dropped nobody yet."""
+        self._engine.run("restart", "--time", "1", self.name)
+        self._wait()
+
+    def _wait(self) -> None:
+        wait_until(lambda: self._engine.try_run("exec", self.name, "doveadm", "who").returncode == 0, 30, "it answers")
 
     def run(self, *argv: str) -> str:
         """Run a program there; its standard output."""
@@ -155,6 +169,7 @@ def first(block: Block) -> tuple[str, ...]:
     return (*map(shown, table.lines[0].cells), table.lines[0].health.value) if table.lines else ()
 
 
+@pytest.mark.proves("dovecot_service_processes_ratio")
 async def test_sessions_fill_a_service_up_and_free_it_again(dovecot: SpareDovecot, tmp_path: Path) -> None:
     async def services(condition: Callable[[Block], bool]) -> Block:
         return await until(watched, "sessions", dovecot.target, "dovecot_services", condition)
@@ -165,7 +180,7 @@ async def test_sessions_fill_a_service_up_and_free_it_again(dovecot: SpareDoveco
             watched, "sessions", dovecot.target, "dovecot_sessions", lambda b: first(b)[:4] == (rows if count else ())
         )
 
-    async with watching({"here": HERE}, tmp_path) as watched:
+    async with watching(HERE, tmp_path) as watched:
         idle = await services(lambda _: True)
         await sessions(0)
         await asyncio.to_thread(dovecot.log_in, MOST - 1)
@@ -181,20 +196,24 @@ async def test_sessions_fill_a_service_up_and_free_it_again(dovecot: SpareDoveco
     assert [one.health for one in (many, most, none)] == [Health.OK, Health.WARN, Health.OK]
 
 
-async def test_dropped_clients_are_critical_until_long_after(dovecot: SpareDovecot, tmp_path: Path) -> None:
+@pytest.mark.proves("dovecot_service_drop_age_seconds")
+async def test_dropped_clients_are_critical_until_it_starts_anew(dovecot: SpareDovecot, tmp_path: Path) -> None:
     def dropped(block: Block) -> bool:
         return any((one.of, one.label) == ("imap", "last drop") for one in block.figures)
 
     await asyncio.to_thread(dovecot.log_in, MOST)
-    async with watching({"here": HERE}, tmp_path) as watched:
+    async with watching(HERE, tmp_path) as watched:
         find = (watched, "sessions", dovecot.target, "dovecot_services")
         before = await until(*find, lambda b: busy(b)[1] is Health.CRIT)
         await asyncio.to_thread(dovecot.connect, OTHER)
         await until(*find, dropped)
         await asyncio.to_thread(dovecot.run, "doveadm", "kick", USER)
         after = await until(*find, lambda b: busy(b)[1] is Health.OK)
+        await asyncio.to_thread(dovecot.restart)
+        anew = await until(*find, lambda b: not dropped(b))
 
     assert (dropped(before), dropped(after), after.health) == (False, True, Health.CRIT)
+    assert anew.health is Health.OK
     assert first(after)[0] == "imap"
     assert first(after)[-2:] == ("dropped clients", "crit")
 
@@ -202,7 +221,7 @@ async def test_dropped_clients_are_critical_until_long_after(dovecot: SpareDovec
 async def test_a_dovecot_that_does_not_replicate_says_why_and_alarms_nobody(
     dovecot: SpareDovecot, tmp_path: Path
 ) -> None:
-    async with watching({"here": HERE}, tmp_path) as watched:
+    async with watching(HERE, tmp_path) as watched:
         block = await until(watched, "replication", dovecot.target, "dovecot_replicator", lambda _: True)
 
     ((name, why),) = block.words
@@ -210,13 +229,14 @@ async def test_a_dovecot_that_does_not_replicate_says_why_and_alarms_nobody(
     assert why.endswith("removed in 2.4") if "24" in dovecot.name else why.startswith("not configured")
 
 
+@pytest.mark.proves("dovecot_replicator_failed_users")
 async def test_a_user_who_cannot_be_copied_is_a_warning_until_the_user_is_gone(
     replicating: SpareDovecot, tmp_path: Path
 ) -> None:
     def failed(block: Block) -> float | None:
         return next(one.reading.value for one in block.figures if one.label == "failed users")
 
-    async with watching({"here": HERE}, tmp_path) as watched:
+    async with watching(HERE, tmp_path) as watched:
         find = (watched, "replication", replicating.target, "dovecot_replicator")
         before = await until(*find, lambda b: failed(b) == 0)
         await asyncio.to_thread(replicating.run, "doveadm", "replicator", "add", USER)
