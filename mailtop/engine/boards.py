@@ -10,7 +10,7 @@ from mailtop.metrics.store import Store, key_of
 from mailtop.model.board import Block
 from mailtop.model.sample import Kind, Sample
 from mailtop.model.snapshot import Health, Page, PageAsk, ProbeState
-from mailtop.probe import listeners, probes
+from mailtop.probe import Board, listeners, probes
 
 MOST, FINE, COARSE = 6_000, (15.0, 60), (300.0, 288)
 """Series, and their steps: 15 min and a day, 2.8 kB each."""
@@ -38,6 +38,10 @@ class Boards:
         self._ordered: dict[str, tuple[tuple[tuple[str, str], ...], Sequence[tuple[str, str]]]] = {}
         self.heard: dict[tuple[str, str], ProbeState] = {}
         """Of what logs tell, by target and listener: how it is."""
+
+    def declare(self, name: str, board: Board) -> None:
+        """Show what another than a probe or a log's listener finds."""
+        self._boards[name] = board
 
     def take(self, target: str, probe: str, found: Sequence[object], at: float) -> None:
         """Receive what a probe found."""

@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from mailtop.engine import flowing
 from mailtop.model.board import Metric
+from mailtop.model.topology import Role
 from mailtop.probe import Probe, probes
 
 FILE = Path(__file__).parents[2] / "docs" / "metrics.md"
@@ -18,7 +20,9 @@ Generated from what the probes declare. `warn` and `crit`: from there on (`≤`:
 Shares are 0 … 1. A counter (`_total`) is shown as its growth a second. While
 nobody looks at a screen, what stands on it alone is asked a third as often.
 """
-BOARDS = [probe for probe in probes() if probe.board is not None]
+FLOW = Probe(flowing.NAME, Role.MTA, lambda target: iter(()), flowing.EVERY, board=flowing.BOARD)  # type: ignore[arg-type, return-value]
+"""As if it were a probe: the book of each Postfix tells it."""
+BOARDS = [*(probe for probe in probes() if probe.board is not None), FLOW]
 
 
 def limit(metric: Metric, at: float | None) -> str:

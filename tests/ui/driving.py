@@ -9,7 +9,7 @@ from typing import Any
 
 from mailtop.model.snapshot import Snapshot
 from mailtop.ui.app import MailtopApp
-from tests.ui.sites import blocks, causes, entries, hold_preview, log_lines, receipt, shapes
+from tests.ui.sites import blocks, causes, entries, flow, hold_preview, log_lines, receipt, shapes
 from tests.ui.still import ACTS, StillConsole
 
 PATIENCE = 10.0
@@ -65,7 +65,9 @@ class Driver:
 @asynccontextmanager
 async def driven(snapshot: Snapshot | None, size: tuple[int, int] = (80, 24), **options: Any) -> AsyncIterator[Driver]:
     """Run the dashboard on a still console."""
-    console = StillConsole(snapshot, {"causes": causes(), "shape": shapes(), "messages": entries(), "board": blocks()})
+    console = StillConsole(
+        snapshot, {"causes": causes(), "shape": shapes(), "messages": entries(), "board": blocks(), "flow": (flow(),)}
+    )
     for target, lines, at in log_lines():
         console.ring.add(target, lines, at)
     console.previews = (hold_preview(),)

@@ -52,5 +52,4 @@ def _later(key: str, name: str, words: str) -> Screen:
     return Screen(key, name, title, (), make, f"comes later: {words}")
 
 
-FLOW = _later("3", "flow", "mail per second in and out, the delay stages, top senders and destinations")
 ALERTS = _later("0", "alerts", "firing, pending, recent; acknowledge and silence")
