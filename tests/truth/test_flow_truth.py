@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 from maillab.lab import Lab
 
+from mailtop.engine.clock import SystemClock
 from mailtop.ledger.book import Ledger
 from mailtop.ledger.flow import merged, part
 from mailtop.parse.postfix_log import PostfixLog
@@ -17,14 +16,16 @@ pytestmark = [pytest.mark.lab, pytest.mark.faults, pytest.mark.timeout(300)]
 
 
 def test_streams_and_destinations_are_what_the_log_says(fresh_lab: Lab) -> None:
-    since = int(time.time()) - 1
+    since = int(SystemClock().now()) - 1
     fresh_lab.rejected()
     fresh_lab.deferred(3, domain="bigmail.test", sender="news@shop.test")
 
     truth = truth_of(fresh_lab, "postfix", since)
     ledger = Ledger()
     ledger.feed(
-        PostfixLog(Stamps(time.time())).read(fresh_lab.logs("postfix", since).encode("utf-8", "surrogateescape"))
+        PostfixLog(Stamps(SystemClock().now())).read(
+            fresh_lab.logs("postfix", since).encode("utf-8", "surrogateescape")
+        )
     )
     told = merged([part(ledger, ledger.last_at)], ledger.last_at)
 
