@@ -69,6 +69,10 @@ class Boards:
         self.heard: dict[tuple[str, str], ProbeState] = {}
         """Of what logs tell, by target and listener: how it is."""
 
+    def declare(self, name: str, board: Board) -> None:
+        """Show what another than a probe or a log's listener finds."""
+        self._boards[name] = board
+
     def take(self, target: str, probe: str, found: Sequence[object], at: float) -> Sequence[object]:
         """Receive what a probe found; return it, with when what it tells of will be full, where that can be told."""
         board = self._boards.get(probe)

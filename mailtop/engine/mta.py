@@ -347,7 +347,7 @@ class Mta:
     def flow(self, log: LogState | None, probes: Mapping[str, ProbeState], now: float, lost: str = "") -> Flow:
         """This Postfix's part of the hops. `lost`: why its host is not reached, empty while it is."""
         listed = probes.get("postfix_listing")
-        why = self._log_lacks(log)
+        why = self.log_lacks(log)
         theirs, book = self.theirs(now), self.book
         delays = self._delays(theirs)
         rates = None if why else self._rates.at(now)
@@ -376,7 +376,7 @@ class Mta:
             rejects=rates[len(HOPS)] if rates else None,
         )
 
-    def _log_lacks(self, log: LogState | None) -> str:
+    def log_lacks(self, log: LogState | None) -> str:
         """Why the log does not say what happens now, empty where it does."""
         if log is None:
             return "its log is not read"

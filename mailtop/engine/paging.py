@@ -28,10 +28,15 @@ def page(watching: Watching, ask: PageAsk, now: float) -> Page:
         raise UsageError(ask.target[:60], "is no queue that mailtop knows", "name it as host/container")
     if ask.offset < 0 or ask.limit < 0:
         raise UsageError("page", "begins or ends before the first row")
-    unknown = {mta.target.name: why for mta in books if (why := watching.unknown(mta))}
+    if ask.kind == "flow":
+        blocks = watching.boards.page(replace(ask, where="flow"), watching.watches, now)
+        flow, unknown = watching.flow(books, now), "" if books else "no Postfix found yet"
+        version = watching.versions["flow"]
+        return Page(ask, version, 1, now, "log", unknown or flow.unknown, flow=flow, blocks=blocks.blocks)
+    lacking = {mta.target.name: why for mta in books if (why := watching.unknown(mta))}
     known = min((mta.known()[1] for mta in books), default=0.0)
     version = watching.versions.get(ask.kind, 0)
-    empty = Page(ask, version, 0, known, _rests(books), unknown=_unknown(books, unknown))
+    empty = Page(ask, version, 0, known, _rests(books), unknown=_unknown(books, lacking))
     if ask.kind == "causes":
         total, causes = pages.causes(ask, [partial(mta.page_causes, now=now) for mta in books])
         return replace(empty, total=total, causes=causes)
@@ -41,7 +46,7 @@ def page(watching: Watching, ask: PageAsk, now: float) -> Page:
     if ask.kind == "messages":
         total, rows = pages.messages(ask, [partial(mta.page_messages, now=now) for mta in books])
         return replace(empty, total=total, messages=rows)
-    raise UsageError(f"page {ask.kind[:20]!r}", "is none", "use causes, shape, messages, logs, alerts or board")
+    raise UsageError(f"page {ask.kind[:20]!r}", "is none", "use causes, shape, messages, flow, logs, alerts or board")
 
 
 def _rests(books: Sequence[Mta]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import Callable, Container, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from msgspec.structs import replace
@@ -15,7 +15,8 @@ from mailtop.alert.doubt import Known
 from mailtop.config import Settings
 from mailtop.derive.cells import host_cells
 from mailtop.derive.firing import firing
-from mailtop.derive.hops import Flow, hop_states
+from mailtop.derive.hops import Flow as HopsFlow
+from mailtop.derive.hops import hop_states
 from mailtop.derive.platform import HOLDER
 from mailtop.derive.search import search_hop
 from mailtop.engine.attention import Attention
@@ -23,6 +24,7 @@ from mailtop.engine.boards import Boards
 from mailtop.engine.books import Books
 from mailtop.engine.budget import affordable
 from mailtop.engine.clock import Clock
+from mailtop.engine.flowing import Flowing
 from mailtop.engine.follow import Follower
 from mailtop.engine.hearing import Hearing
 from mailtop.engine.link import Link
@@ -35,6 +37,7 @@ from mailtop.metrics.store import Store
 from mailtop.model.ask import Source
 from mailtop.model.board import Block
 from mailtop.model.errors import Refused
+from mailtop.model.flow import Flow
 from mailtop.model.sample import Sample
 from mailtop.model.snapshot import NO_DATA, Health, HostState, LogState, ProbeState, QueueState, Series, Snapshot
 from mailtop.model.topology import Hop, Role, Target
@@ -53,7 +56,7 @@ _log = logging.getLogger(__name__)
 class _Seen(NamedTuple):
     """One Postfix's part of a picture. `causes`: with what they rest on, and why some are missing."""
 
-    flow: Flow
+    flow: HopsFlow
     queue: QueueState
     causes: tuple[object, ...]
 
@@ -83,6 +86,8 @@ class Watching:
         self.alerts = AlertBook()
         self.attention = Attention()
         self._hearing = Hearing(self.boards)
+        self._flowing = Flowing(self.boards)
+        self._logs_seen: Mapping[str, LogState] = {}
         self.logs = Logs(clock, settings.history, self._ahead, self._hearing.take, driven=driven)
         self.books = Books(settings, clock, self.logs.keep, driven=driven)
         self._settings = settings
@@ -141,7 +146,12 @@ class Watching:
         return {"causes": self._causes_version, "shape": queues, "messages": queues, "logs": self.logs.version} | {
             "board": self.boards.version,
             "alerts": self.alerts.version,
+            "flow": self._flowing.version,
         }
+
+    def flow(self, mtas: Sequence[Mta], now: float) -> Flow:
+        """The mail of some Postfixes together, in the last hour."""
+        return self._flowing.flow(mtas, self._logs_seen, now)
 
     # what comes in
 
@@ -223,6 +233,8 @@ class Watching:
                     continue
                 logs[name] = self._followed(follower.state, mta, watch, now)
         self._hearing.follow_on(logs, now)
+        self._flowing.follow_on(self.mtas, logs, now)
+        self._logs_seen = logs
         return logs
 
     def _followed(self, state: LogState, mta: Mta, watch: Watch, now: float) -> LogState:
@@ -301,7 +313,7 @@ class Watching:
             return _Seen(mta.flow(log, asked, now, lost), queue, causes)
         except Exception as error:  # noqa: BLE001  (one host's nonsense must not take the picture of all others)
             why = self._own_fault(mta.target.name, error)
-            flow = Flow(mta.target.host, log_note=why, queue_note=why)
+            flow = HopsFlow(mta.target.host, log_note=why, queue_note=why)
             return _Seen(flow, QueueState(mta.target.name, (), NO_DATA, note=why), ((), "", why))
 
     def _own_fault(self, target: str, error: Exception) -> str:
@@ -318,10 +330,10 @@ class Watching:
             self._causes = causes
             self._causes_version += 1
 
-    def _unread(self) -> list[Flow]:
+    def _unread(self) -> list[HopsFlow]:
         """The flows of hosts of which nobody knows yet whether mail goes through them: sums lack them."""
         lacks = [(name, watch.unread) for name, watch in self.watches.items()]
-        return [Flow(name, log_note=why, queue_note=why) for name, why in lacks if why]
+        return [HopsFlow(name, log_note=why, queue_note=why) for name, why in lacks if why]
 
     def _host(self, watch: Watch, asked: Probes, now: float) -> HostState:
         """A host's connection, with its own figures while there is one."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from mailtop.ledger.entry import IGNORED, REINJECTED, REQUEUED, SMTPD, SUSPECT, UNKNOWN
 from mailtop.ledger.ids import Ids
+from mailtop.ledger.top import Top
 
 _PATIENCE = 30.0
 _LEARNING = 600.0  # seconds in which a filter that is there will show itself
@@ -18,6 +19,7 @@ _BEGINNINGS = frozenset(b"127 10. 192 172 ::1 fe8".split()) | {
 }
 _EXPECTED = 10_000
 _SLOT, _SLOTS = 10, 6  # seconds, and how many of them make a rate
+_KEPT = 366  # slots: a little more than an hour
 _LIKELY = 5.0  # seconds without a proof, and it is no re-injection
 
 
@@ -32,6 +34,11 @@ class Acceptance:
         self._unproven: dict[bytes, tuple[float, bytes]] = {}
         self._expected: dict[bytes, None] = {}
         self._began = 0.0
+        self._clients: list[bytes] = []
+        self._users: list[bytes] = []
+        self.clients = Top(b"")
+        self.users = Top(b"")
+        self._logins: dict[int, int] = {}  # submitted by minute
         self._slots: dict[int, int] = {}  # accepted by ten seconds of the log: proof comes later than the mail
         self.accepted = 0
         self.submitted = 0
@@ -47,11 +54,14 @@ class Acceptance:
             return IGNORED
         if user:
             self.submitted += 1
+            self._users.append(user)
+            self._logins[int(at) // 60] = self._logins.get(int(at) // 60, 0) + 1
         elif address in self._filters or (
             address[:3] in _BEGINNINGS and address.startswith(_PRIVATE) and self._may_filter(at)
         ):
             self._pending[id_] = (at, address)
             return SUSPECT
+        self._clients.append(address)
         self.accept(at)
         return SMTPD
 
@@ -70,9 +80,16 @@ class Acceptance:
         """
         first = int(now) // _SLOT - _SLOTS
         start = first * _SLOT
-        proven = sum(count for slot, count in self._slots.items() if slot >= first)
+        proven = sum(count for slot, count in self._slots.items() if slot >= first) if self._last >= start else 0
         likely = sum(start <= at < now - _LIKELY for at, _ in self._pending.values())
         return (proven + likely) / (now - start)
+
+    def minutes(self) -> tuple[dict[int, int], dict[int, int]]:
+        """Return messages by minute since the epoch, of the last hour at least: accepted, and those with a login."""
+        accepted: dict[int, int] = {}
+        for slot, count in self._slots.items():
+            accepted[slot * _SLOT // 60] = accepted.get(slot * _SLOT // 60, 0) + count
+        return accepted, dict(self._logins)
 
     def last(self, now: float) -> float:
         """Return when the newest was accepted, 0.0 for none; what waits for its proof counts as it does in the rate."""
@@ -82,6 +99,7 @@ class Acceptance:
         """It went to the filter, so it did not come from there."""
         found = self._pending.pop(id_, None) or self._unproven.pop(id_, None)
         if found is not None:
+            self._clients.append(found[1])
             self.accept(found[0])
 
     def is_again(self, id_: bytes, next_: bytes) -> None:
@@ -106,9 +124,15 @@ class Acceptance:
 
     def settle(self, now: float) -> None:
         """Count what waited long enough; but not the filter's own mail, until that goes to the filter."""
-        first = int(self._last) // _SLOT - 2 * _SLOTS
-        for slot in [slot for slot in self._slots if slot < first]:
-            del self._slots[slot]
+        if len(self._slots) > 2 * _KEPT:
+            first = int(self._last) // _SLOT - _KEPT
+            self._slots = {slot: count for slot, count in self._slots.items() if slot >= first}
+            self._logins = {minute: n for minute, n in self._logins.items() if minute * 60 >= first * _SLOT}
+        if self._clients:
+            self.clients.add(self._last, self._clients)
+            self.users.add(self._last, self._users)
+            self._clients.clear()
+            self._users.clear()
         for id_, (at, address) in list(self._pending.items()):
             if now - at < _PATIENCE:
                 break

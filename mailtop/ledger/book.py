@@ -28,14 +28,28 @@ from mailtop.ledger.entry import (
 )
 from mailtop.ledger.hops import FILTER, HOPS, HopRules, Hops
 from mailtop.ledger.ids import Ids
+from mailtop.ledger.minutes import Minutes
 from mailtop.ledger.reasons import Reason, Reasons
 from mailtop.ledger.refusals import Refusals
+from mailtop.metrics.lately import Lately
 from mailtop.model.mail import QueueId
 from mailtop.model.text import Foreign
 from mailtop.model.topology import Hop
 from mailtop.parse.batch import Active, Batch, Client, Handled, Notice, Pickup, Removed
 
 _SWEEP = 600.0
+SCREENED = {
+    b"PASS NEW": "passed, new",
+    b"PASS OLD": "passed, known",
+    b"WHITELIS": "allowed by list",
+    b"ALLOWLIS": "allowed by list",
+    b"BLACKLIS": "denied by list",
+    b"DENYLIST": "denied by list",
+    b"DNSBL ra": "on a DNSBL",
+    b"PREGREET": "spoke too early",
+    b"HANGUP a": "hung up",
+}
+"""What postscreen's lines begin with, by their first eight bytes (postscreen.c, 2.8 to 3.11)."""
 
 
 class Ledger:
@@ -58,7 +72,7 @@ class Ledger:
         self._hops = Hops(rules or HopRules())
         self._acceptance = Acceptance(self._ids, self._hops.addresses, ignored)
         self._reasons = Reasons(reduce)
-        self._attempts = Deliveries(self._ids, self._hops, self._acceptance, self._reasons)
+        self.flow = self._attempts = Deliveries(self._ids, self._hops, self._acceptance, self._reasons)
         self._endings = Endings()
         self._swept = 0.0
         self.refusals = Refusals(ignored)
@@ -69,6 +83,11 @@ class Ledger:
         self.failing_since = self._attempts.failing_since
         self.totals: Counter[str] = Counter()
         self.alarms: Counter[str] = Counter()
+        self.sessions = Minutes()
+        self.encrypted = [0] * 6
+        self.lately: Lately[str] = Lately(3600.0, 60.0)
+        self.screened: Lately[str] = Lately(3600.0, 60.0)
+        self.first_at = 0.0
         self.last_at = 0.0
 
     def feed(self, batch: Batch) -> None:
@@ -77,7 +96,9 @@ class Ledger:
         self._pickups(batch.pickups)
         self._active(batch.active)
         self._notices(batch.notices)
-        self._attempts.feed(batch.deliveries)
+        if batch.tls_relays:
+            self.flow.encrypts(batch.tls_relays)
+        self.flow.feed(batch.deliveries)
         self._endings.feed(batch.pickups, batch.expired)
         self._handled(batch.handled)
         self._removed(batch.removed)
@@ -119,6 +140,11 @@ class Ledger:
     def evicted(self) -> int:
         """How many ids were forgotten for want of room or for age, not because the log ended them."""
         return self._ids.evicted
+
+    @property
+    def taken(self) -> Acceptance:
+        """What was accepted, minute by minute, and from whom."""
+        return self._acceptance
 
     def settle(self, now: float) -> None:
         """Decide what waited for proof; at the end of a log with `now` infinite."""
@@ -274,8 +300,25 @@ class Ledger:
         totals["named"] += sum(row.what == "remove" for row in batch.handled)
         for alarm in batch.alarms:
             self.alarms[alarm.kind] += 1
+            self.lately.add(alarm.at, str(alarm.kind))
+        if batch.sessions or batch.postscreen:
+            self._sessions(batch)
+        if not self.first_at:
+            self.first_at = batch.last
         for master in batch.masters:
             totals[master.what] += 1
+
+    def _sessions(self, batch: Batch) -> None:
+        """`encrypted`: sessions with mail at port 25 with TLS, in clear, own; the same of submission."""
+        at = max(self.last_at, batch.last)  # ends of sessions alone set no time
+        self.sessions.turn(at, self.encrypted)
+        for program, tls, clear, own in batch.sessions:
+            start = 3 if b"submission" in program or b"smtps" in program else 0
+            for place, number in enumerate((tls, clear, own), start):
+                self.encrypted[place] += number
+        for start_, count in batch.postscreen.items():
+            if start_ in SCREENED:
+                self.screened.add(at, SCREENED[start_], count)
 
     def _hop(self, entry: Entry) -> Hop | None:
         if entry.last is not None:

@@ -18,10 +18,13 @@ from mailtop.ledger.entry import (
     SUSPECT,
     Entry,
 )
-from mailtop.ledger.hops import ARCHIVE, FILTER, HOPS, Hops
+from mailtop.ledger.hops import ARCHIVE, FILTER, HOPS, MAILBOX, REMOTE, Hops
 from mailtop.ledger.ids import Ids
+from mailtop.ledger.minutes import Minutes
 from mailtop.ledger.reasons import Group, Reasons
 from mailtop.ledger.stages import Stages
+from mailtop.ledger.top import Top
+from mailtop.metrics.lately import Lately
 from mailtop.parse.batch import Delivery
 
 _WORDS = {
@@ -32,6 +35,11 @@ _WORDS = {
     b"SOFTBOUNCE": SOFTBOUNCE,
 }
 _WIDTH = len(STATUSES)
+_HOPS = len(HOPS)
+_ALL = (1 << _WIDTH) - 1
+_FAILED = 1 << DEFERRED | 1 << SOFTBOUNCE | 1 << BOUNCED
+_MAIL = _ALL << MAILBOX * _WIDTH | _ALL << REMOTE * _WIDTH
+_DOMAINS = 10_000
 _RETRY = 200.0  # seconds; Postfix never retries sooner (`minimal_backoff_time` 300), so younger is a first attempt
 
 
@@ -41,6 +49,11 @@ class Deliveries:
     `attempts` and `messages` count by `hop * len(STATUSES) + status`: an attempt for each recipient, a message once.
     Times by hop, seconds since the epoch, 0.0 for never: `last_success`, `last_failure` (deferred, or bounced),
     `failing_since` (the first failure after the last success).
+
+    By hop, messages once: `tried`, and those of them that `failed` (deferred, or bounced) at any time. `encrypted`:
+    recipients that the REMOTE hop took, and those that it took with TLS. `destinations`: recipients of the REMOTE hop
+    by status and domain, each once; `last_taken`: when one was last taken. `stages`: first attempts by hop, then
+    the other attempts by hop.
     """
 
     def __init__(self, ids: Ids, hops: Hops, acceptance: Acceptance, reasons: Reasons) -> None:
@@ -48,7 +61,16 @@ class Deliveries:
         self._hops = hops
         self._acceptance = acceptance
         self._reasons = reasons
-        self.stages = Stages(len(HOPS))
+        self.stages = Stages(2 * len(HOPS))
+        self.minutes = Minutes()
+        self.tried = [0] * len(HOPS)
+        self.failed = [0] * len(HOPS)
+        self.encrypted = [0, 0]
+        self.senders = Top(b"other")
+        self.destinations = [Top(b"other") for _ in STATUSES]
+        self.last_taken: dict[bytes, float] = {}
+        self.loops: Lately[str] = Lately(3600.0, 60.0)
+        self._tls_relays: set[bytes] = set()
         self.attempts = [0] * (len(HOPS) * _WIDTH)
         self.messages = [0] * (len(HOPS) * _WIDTH)
         self.last_success = [0.0] * len(HOPS)
@@ -60,6 +82,10 @@ class Deliveries:
         get, hops, stages = self._ids.get, self._hops, self.stages
         known, archive, fresh, end = hops.known, hops.archive, stages.fresh, stages.end
         attempts, messages, success = self.attempts, self.messages, self.last_success
+        tried, failed, relays, taken = self.tried, self.failed, self._tls_relays, self.last_taken
+        far: list[list[bytes]] = [[] for _ in STATUSES]
+        senders: list[bytes] = []
+        secure = 0
         for row in rows:
             at, id_, recipient, _, relay, delay, delays, _, word, reason, program = row
             entry = get(id_)
@@ -85,15 +111,29 @@ class Deliveries:
             entry.last, entry.hop, entry.status = row, hop, status
             if entry.origin == IGNORED:
                 continue
-            if (not waiting or recipient not in waiting) and (entry.origin or _seconds(delay) < _RETRY):
-                if at >= end:
-                    fresh, end = stages.turn(at), stages.end
-                fresh[hop].append(delays)
+            if at >= end:
+                fresh, end = stages.turn(at), stages.end
+                self.minutes.turn(at, self.totals())
+            first = not waiting or recipient not in waiting
+            fresh[hop if first and (entry.origin or _seconds(delay) < _RETRY) else hop + _HOPS].append(delays)
             key = hop * _WIDTH + status
             attempts[key] += 1
             if not entry.marks >> key & 1:
+                before = entry.marks >> hop * _WIDTH & _ALL
+                if not before:
+                    tried[hop] += 1
+                    if entry.busy and hop in (MAILBOX, REMOTE) and not entry.marks & _MAIL:
+                        senders.append(entry.sender)
+                if 1 << status & _FAILED and not before & _FAILED:
+                    failed[hop] += 1
                 entry.marks |= 1 << key
                 messages[key] += 1
+            if hop == REMOTE and (first or status in (SENT, BOUNCED)):
+                domain = recipient[recipient.rfind(b"@") + 1 :].lower()
+                far[status].append(domain)
+                if status == SENT:
+                    taken[domain] = at
+                    secure += relay in relays
             if status == SENT:
                 if at > success[hop]:
                     success[hop] = at
@@ -103,6 +143,31 @@ class Deliveries:
             else:
                 self._unsent(entry, row)
         stages.trim()
+        if senders:
+            self.senders.add(rows[-1][0], senders)
+        for top, domains in zip(self.destinations, far, strict=True):
+            if domains:
+                top.add(rows[-1][0], domains)
+        self.encrypted[0] += len(far[SENT])
+        self.encrypted[1] += secure
+        if len(taken) > _DOMAINS:
+            for domain in sorted(taken, key=taken.__getitem__)[: _DOMAINS // 2]:
+                del taken[domain]
+
+    def totals(self) -> tuple[int, ...]:
+        """What `minutes` tells the rise of: `messages`, `tried`, `failed`, `encrypted`."""
+        return (*self.messages, *self.tried, *self.failed, *self.encrypted)
+
+    def encrypts(self, relays: set[bytes]) -> None:
+        """Learn to whom TLS was established; a relay that speaks it once is taken to speak it."""
+        if len(self._tls_relays) > _DOMAINS:
+            self._tls_relays.clear()
+        self._tls_relays |= relays
+
+    @property
+    def tells_tls(self) -> bool:
+        """Does this Postfix log with whom it speaks TLS (`smtp_tls_loglevel` 1)?"""
+        return bool(self._tls_relays)
 
     def leave(self, entry: Entry, at: float) -> None:
         """An id, or its former life, waits for no reason any more."""
@@ -113,6 +178,8 @@ class Deliveries:
     def _unsent(self, entry: Entry, row: Delivery) -> None:
         """Enter an attempt that did not deliver: it waits, or it is over."""
         at, recipient, hop, status = row[0], row[2], entry.hop, entry.status
+        if row[7] == b"5.4.6" or row[9].find(b"loops back to ") >= 0:
+            self.loops.add(at, "loop")
         if status in (DEFERRED, SOFTBOUNCE, BOUNCED):
             if at > self.last_failure[hop]:
                 self.last_failure[hop] = at

@@ -53,14 +53,18 @@ class Stages:
 
     def quantiles(self, hop: int, now: float, *shares: float) -> dict[str, tuple[float, ...]]:
         """Return the quantiles of each stage in seconds (at most 12 % too high); empty where nothing was attempted."""
+        found = self.histograms(hop, now)
+        return {stage: quantiles_of(one, shares) for stage, one in zip(STAGES, found, strict=False)}
+
+    def histograms(self, hop: int, now: float) -> list[list[int]]:
+        """Return a histogram a stage, to be added to those of others; empty where nothing was attempted."""
         slots = [bins[hop].digest() for start, bins in self._slots if start > now - self._span]
         found = [histograms for histograms in slots if histograms]
         if not found:
-            return {}
-        return {
-            stage: _quantiles([sum(column) for column in zip(*(slot[row] for slot in found), strict=True)], shares)
-            for row, stage in enumerate(STAGES)
-        }
+            return []
+        return [
+            [sum(column) for column in zip(*(slot[row] for slot in found), strict=True)] for row in range(len(STAGES))
+        ]
 
 
 class _Bin:
@@ -98,7 +102,8 @@ def _columns(texts: list[bytes]) -> tuple[list[float], ...]:
     return a, b, c, d, list(map(add, map(add, b, c), d))
 
 
-def _quantiles(histogram: list[int], shares: tuple[float, ...]) -> tuple[float, ...]:
+def quantiles_of(histogram: list[int], shares: tuple[float, ...]) -> tuple[float, ...]:
+    """Return quantiles of a histogram in seconds."""
     upto = list(accumulate(histogram))
     places = (bisect_left(upto, max(1.0, share * upto[-1])) for share in shares)
     return tuple(_BOUNDS[min(place, len(_BOUNDS) - 1)] for place in places)

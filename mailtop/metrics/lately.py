@@ -36,9 +36,15 @@ class Lately(Generic[Key]):
         oldest = int((now - self.seconds) // self._step)
         for number in [number for number in self._steps if number < oldest]:
             del self._steps[number]
+        return self.since(now, self.seconds)
+
+    def since(self, now: float, seconds: float) -> Counter[Key]:
+        """The same of fewer seconds."""
+        oldest = int((now - seconds) // self._step)
         total: Counter[Key] = Counter()
-        for counts in self._steps.values():
-            total.update(counts)
+        for number, counts in self._steps.items():
+            if number >= oldest:
+                total.update(counts)
         return total
 
 

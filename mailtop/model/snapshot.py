@@ -10,6 +10,7 @@ from mailtop.model.alerts import Alert as Alert
 from mailtop.model.alerts import Noted
 from mailtop.model.board import Block, Figure
 from mailtop.model.destination import Standing
+from mailtop.model.flow import Flow
 from mailtop.model.health import NO_DATA as NO_DATA
 from mailtop.model.health import Health as Health
 from mailtop.model.health import Reading as Reading
@@ -197,8 +198,8 @@ class Snapshot(Struct, frozen=True):
 class PageAsk(Struct, frozen=True):
     """A window on something too long for a snapshot.
 
-    `kind`: `causes`, `shape`, `messages`, `logs`, `alerts`, or `board` with a screen's name in `where`. Else `where` is
-    a filter as typed (`sender:ann`, words, `!`, `~`). `cause` and `domain` narrow to one cause's messages, or one
+    `kind`: `causes`, `shape`, `messages`, `flow`, `logs`, `alerts`, or `board` with a screen in `where`. Else `where`
+    is a filter as typed (`sender:ann`, words, `!`, `~`). `cause` and `domain` narrow to one cause's messages, or one
     recipient domain's to the letter (None: any). `sort`: a column's name; `-` before it turns it round; empty = the
     kind's own order. `window`: which log lines, for `logs`.
     """
@@ -270,6 +271,7 @@ class Page(Struct, frozen=True):
     shapes: tuple[Shape, ...] = ()
     messages: tuple[QueueEntry, ...] = ()
     log: LogPage | None = None
+    flow: Flow | None = None
     blocks: tuple[Block, ...] = ()
     alerts: tuple[Noted, ...] = ()
 

@@ -6,6 +6,7 @@ whole seconds since the epoch. The four kinds that nearly every line is of are b
 
 from __future__ import annotations
 
+from collections import Counter
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -118,6 +119,16 @@ class Master(NamedTuple):
     text: bytes
 
 
+class Sessions(NamedTuple):
+    """Sessions of one smtpd service in which mail was taken, by how they ended: with STARTTLS, in clear, and in clear
+    from private networks."""
+
+    program: bytes
+    tls: int
+    clear: int
+    own: int
+
+
 class Batch(Struct):
     """All that a chunk says.
 
@@ -125,7 +136,9 @@ class Batch(Struct):
     the newest Postfix line that was kept, 0.0 where there is none.
     `foreign` lines are other programs'; `unreadable` lines are Postfix's with an id whose rest does not parse (or
     reads two ways, as a stranger's text can make it), with a few of them as `samples`. `connects` … are plain
-    counts; `deleted`: messages that postsuper deleted, by its summaries (`-d ALL` names no ids).
+    counts;
+    `tls_relays`: to whom TLS was established; `postscreen`: its lines by their first eight bytes;
+    `deleted`: messages that postsuper deleted, by its summaries (`-d ALL` names no ids).
     """
 
     clients: list[Client] = field(default_factory=list)
@@ -148,6 +161,9 @@ class Batch(Struct):
     connects: int = 0
     disconnects: int = 0
     tls: int = 0
+    sessions: list[Sessions] = field(default_factory=list)
+    tls_relays: set[bytes] = field(default_factory=set)
+    postscreen: Counter[bytes] = field(default_factory=Counter)
     probes: int = 0
     deleted: int = 0
     last: float = 0.0

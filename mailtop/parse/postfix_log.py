@@ -104,6 +104,7 @@ class PostfixLog:
     def _smtpd(self, box: Box, batch: Batch) -> None:
         at, second = 0.0, b""
         connects = disconnects = tls = 0
+        mailed: list[bytes] = []
         clients, program, time = batch.clients, box.program, self.stamps.second
         rest: list[Line] = []
         for stamp, text in zip(box.stamps, box.texts, strict=True):
@@ -112,6 +113,8 @@ class PostfixLog:
                 connects += 1
             elif start == b"disconnec":
                 disconnects += 1
+                if text.find(b" mail=", 30) > 0:
+                    mailed.append(text)
             elif start in _TLS:
                 tls += 1
             else:
@@ -129,6 +132,8 @@ class PostfixLog:
         batch.connects += connects
         batch.disconnects += disconnects
         batch.tls += tls
+        if mailed:
+            batch.sessions.append(postfix_rare.sessions(program, mailed))
         self._rest(box, rest, batch)
 
     def _cleanup(self, box: Box, batch: Batch) -> None:
@@ -188,6 +193,8 @@ class PostfixLog:
         time = self.stamps.second
         for stamp, text in lines:
             if not postfix_delivery.STARTS(text):
+                if relay := postfix_rare.tls_relay(text):
+                    batch.tls_relays.add(relay)
                 self._warning(box, stamp, text, batch)
             elif fields := postfix_delivery.careful(text):
                 batch.deliveries.append(cast(Delivery, (time(stamp), *fields, box.program)))
@@ -215,6 +222,7 @@ class PostfixLog:
 
     def _postscreen(self, box: Box, batch: Batch) -> None:
         lines = zip(box.stamps, box.texts, strict=True)
+        batch.postscreen.update(text[:8] for text in box.texts)
         self._rest(box, [line for line in lines if line[1][:8] in _POSTSCREEN], batch)
 
     def _pickup(self, box: Box, batch: Batch) -> None:

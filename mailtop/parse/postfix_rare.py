@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from mailtop.parse.batch import Alarm, Expired, Handled, Notice, Pickup, Reject, SaslFailure, Trouble
+from mailtop.parse.batch import Alarm, Expired, Handled, Notice, Pickup, Reject, SaslFailure, Sessions, Trouble
 
 _PICKUP = re.compile(rb"([0-9A-Za-z]{6,32}): uid=(\d+) from=<(.*?)>(?: orig_id=([0-9A-Za-z]+))?")
 _NOTICE = re.compile(rb"([0-9A-Za-z]{6,32}): (.*notification): ([0-9A-Za-z]{6,32})")
@@ -50,6 +50,7 @@ _TROUBLES = (
     (b"lookup problem", Trouble.LOOKUP),
     (b"connect to mysql server", Trouble.LOOKUP),
 )
+_PRIVATE = (b"127.", b"10.", b"192.168.", b"::1]", b"fc", b"fd", b"fe80:", *(b"172.%d." % n for n in range(16, 32)))
 LEVELS = (b"warning:", b"fatal: ", b"panic: ", b"error: ")
 NO_IDS = frozenset((b"NOQUEUE", b"warning", b"statistics", b"Deleted", b"Requeued", b"Expired"))
 
@@ -124,6 +125,40 @@ def handled(at: float, text: bytes) -> Handled | None:
     """Read what postsuper did to one id; its summary lines name none."""
     found = _HANDLED.fullmatch(text)
     return Handled(at, found[1], _DEEDS[found[2]]) if found else None
+
+
+def tls_relay(text: bytes) -> bytes:
+    """Read to whom TLS was established, as `relay=` names it; empty where the line says something else.
+
+    >>> tls_relay(b"Untrusted TLS connection established to mx.x.test[192.0.2.9]:25: TLSv1.3 with cipher T")
+    b'mx.x.test[192.0.2.9]:25'
+    """
+    _, mark, relay = text.partition(b" TLS connection established to ")
+    return relay.partition(b": ")[0] if mark else b""
+
+
+def sessions(program: bytes, lines: list[bytes]) -> Sessions:
+    """Count sessions by `disconnect from NAME[ADDRESS] ehlo=2 starttls=1 mail=1 …` (Postfix 3.0 on).
+
+    `mail=0/1`: every MAIL was refused, as where TLS was demanded. A session with a wrapper has no STARTTLS.
+    """
+    wrapped = b"smtps" in program or b"submissions" in program
+    tls = clear = own = 0
+    for text in lines:
+        if b" mail=0/" in text:
+            continue
+        if wrapped or (b" starttls=" in text and b" starttls=0/" not in text):
+            tls += 1
+        elif is_private(text.partition(b"[")[2]):
+            own += 1
+        else:
+            clear += 1
+    return Sessions(program, tls, clear, own)
+
+
+def is_private(address: bytes) -> bool:
+    """Is it this host's, or of a network that is not the Internet's?"""
+    return address.startswith(_PRIVATE)
 
 
 def deleted(text: bytes) -> int:

@@ -14,7 +14,9 @@ from pathlib import Path
 import pytest
 
 from mailtop.derive.platform import derived
+from mailtop.engine import flowing
 from mailtop.model.board import Metric
+from mailtop.model.topology import Role
 from mailtop.probe import Board, Listener, Probe, listeners, probes
 
 FILE = Path(__file__).parents[2] / "docs" / "metrics.md"
@@ -55,9 +57,14 @@ UNPROVEN = {
     "spamd_scan_seconds": ITS_LOG,
 }
 """What is judged and what no test of the lab drives, and why not."""
-WITH_BOARDS: tuple[Probe | Listener, ...] = (*probes(), *listeners())
+FLOW = Probe(flowing.NAME, Role.MTA, lambda target: iter(()), flowing.EVERY, board=flowing.BOARD)  # type: ignore[arg-type, return-value]
+"""As if it were a probe: the book of each Postfix tells it."""
+WITH_BOARDS: tuple[Probe | Listener, ...] = (*probes(), *listeners(), FLOW)
 BOARDS = [(one.board, one) for one in WITH_BOARDS if one.board is not None]
-METRICS = [metric for one in (*(board for board, _ in BOARDS), *derived()) for metric in one.metrics]
+METRICS = [
+    *(one for board, _ in BOARDS for one in board.metrics),
+    *(one for whole in derived() for one in whole.metrics),
+]
 JUDGED = {one.name for one in METRICS if any(limit is not None for limit in (one.warn, one.crit, one.exactly))}
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from mailtop.model.snapshot import Snapshot
 from mailtop.ui.app import MailtopApp
-from tests.ui.sites import blocks, causes, entries, hold_preview, log_lines, noted, receipt, shapes
+from tests.ui.sites import blocks, causes, entries, flow, hold_preview, log_lines, noted, receipt, shapes
 from tests.ui.still import ACTS, StillConsole
 
 PATIENCE = 10.0
@@ -71,6 +71,7 @@ async def driven(snapshot: Snapshot | None, size: tuple[int, int] = (80, 24), **
         "messages": entries(),
         "board": blocks(),
         "alerts": noted(snapshot),
+        "flow": (flow(),),
     }
     console = StillConsole(snapshot, rows)
     for target, lines, at in log_lines():

@@ -8,6 +8,7 @@ from msgspec.structs import replace
 
 from mailtop.model.alerts import Noted, Phase
 from mailtop.model.board import Block, Figure, Line, Table
+from mailtop.model.flow import Delay, Flow, Ranked, Share, Stream
 from mailtop.model.mail import Key, Queue, QueueEntry, QueueId
 from mailtop.model.operation import Danger, Fate, Item, Outcome, Preview, Receipt, Step
 from mailtop.model.snapshot import (
@@ -408,6 +409,41 @@ def noted(snapshot: Snapshot | None) -> tuple[Noted, ...]:
         *firing,
         Noted(stopped, Phase.ENDED, CRIT, NOW - 2000, NOW - 1200, NOW - 1199),
         Noted(disk, Phase.ENDED, CRIT, NOW - 80_000, NOW - 70_000, NOW - 60_000, times=2),
+    )
+
+
+def flow() -> Flow:
+    """An outburst that one provider refuses, and a stranger who guesses passwords."""
+    trend = tuple(None if n < 4 else 200 + 37 * n % 90 for n in range(30))
+    numbers = {"accepted": 4.6, "submitted": 2.4, "sent": 3.1, "mailbox": 1.9, "rejected": 0.3, "deferred": 0.05}
+    numbers |= {"bounced": 0.0, "filter": 4.1, "archive": 5.0}
+    quick, slow = (0.02, 0.1), (0.4, 41.0)
+    return Flow(
+        tuple(
+            Stream(name, number, number * 0.9, number * 0.8, int(number * 3000), trend if number else (0,) * 30)
+            for name, number in numbers.items()
+        ),
+        (
+            Delay(Hop.FILTER, False, quick, quick, quick, (0.4, 0.9), (0.5, 1.1)),
+            Delay(Hop.MAILBOX, False, quick, quick, quick, quick, (0.1, 0.3)),
+            Delay(Hop.REMOTE, False, quick, quick, slow, quick, (0.6, 41.0)),
+            Delay(Hop.REMOTE, True, (300.0, 4000.0), (2.0, 9.0), slow, quick, (1.0, 75.0)),
+        ),
+        (Share("in", 1470, 1500, 12), Share("submission", 210, 210), Share("failing", 9, 900)),
+        (
+            Ranked("destinations", Foreign(b"outlook.test"), 120, 398, 1130, NOW - 660),
+            Ranked("destinations", Foreign(b"gmail.test"), 960, 3, 0, NOW - 2),
+            Ranked("destinations", Foreign(b"gone.test"), 0, 0, 12),
+            Ranked("senders", Foreign(b"news@shop.example"), 1530),
+            Ranked("senders", Foreign(b"<>"), 14),
+            Ranked("users", Foreign(b"news@shop.example"), 1530),
+            Ranked("clients", Foreign(b"192.0.2.7"), 1490),
+            Ranked("reasons", Foreign(b"554 Relay access denied"), 40),
+            Ranked("refused", Foreign(b"203.0.113.9"), 38),
+            Ranked("logins", Foreign(b"203.0.113.9"), 61),
+            Ranked("guessed", Foreign(b"admin"), 44),
+            Ranked("postscreen", Foreign(b"passed, new"), 81),
+        ),
     )
 
 

@@ -84,6 +84,8 @@ class StillConsole:
         found = tuple(rows[ask.offset : ask.offset + ask.limit])
         version = self.snapshot.versions.get(ask.kind, 0) if self.snapshot else 0
         page = Page(ask, version, len(rows), self.snapshot.at if self.snapshot else 0.0, unknown=self.unknown)
+        if ask.kind == "flow":
+            return replace(page, flow=rows[0] if rows else None, blocks=())
         return replace(page, **{{"shape": "shapes", "board": "blocks"}.get(ask.kind, ask.kind): found})
 
     async def series(self, keys: tuple[str, ...], seconds: float) -> tuple[Series, ...]:

@@ -129,15 +129,6 @@ async def test_a_theme_is_switched_live() -> None:
         await mail.shows("theme nowhere: there is no such theme")
 
 
-async def test_screens_to_come_are_one_quiet_line() -> None:
-    async with driven(broken()) as mail:
-        for key in "3":
-            await mail.press(key)
-            await mail.shows("comes later:")
-        await mail.press(":", *"overview", "enter")
-        await mail.shows("last ok")
-
-
 async def test_what_is_said_never_covers_a_row() -> None:
     async with driven(broken()) as mail:
         await mail.press("2")

@@ -19,6 +19,7 @@ SCREENS = {
     "queue": (("2",), "▸     410"),
     "messages": (("2", "tab", "tab", "space"), "1 marked"),
     "hold": (("2", "a", "H"), "[ Cancel ]"),
+    "flow": (("3", "j"), "▸outlook.test"),
     "filter": (("4",), "clamd"),
     "logs": (("9",), "does not resolve"),
     "alerts": (("0",), "recent"),
