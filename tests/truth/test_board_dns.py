@@ -115,6 +115,7 @@ def row(kind: str, name: str = "") -> Callable[[Block], tuple[str, Health] | Non
     return so
 
 
+@pytest.mark.proves("dns_missing", "dns_failed")
 async def test_a_zone_that_lacks_spf_is_told_until_it_has_one(dns: SpareDns, tmp_path: Path) -> None:
     async with asking(dns, tmp_path) as watched:
         await of_dns(watched, "all is there", lambda block: block.health is Health.OK)
@@ -129,6 +130,7 @@ async def test_a_zone_that_lacks_spf_is_told_until_it_has_one(dns: SpareDns, tmp
         await of_dns(watched, "all is there again", lambda block: block.health is Health.OK)
 
 
+@pytest.mark.proves("dns_listed")
 async def test_a_listed_address_is_critical_and_a_list_that_refuses_to_tell_lists_nobody(
     dns: SpareDns, tmp_path: Path
 ) -> None:
@@ -144,6 +146,7 @@ async def test_a_listed_address_is_critical_and_a_list_that_refuses_to_tell_list
         await of_dns(watched, "not listed again", lambda block: block.health is Health.OK)
 
 
+@pytest.mark.proves("dns_up", "resolver_names_failed")
 async def test_a_resolver_that_is_silent_is_told_of_the_host_and_of_the_container_that_asks_it(
     dns: SpareDns, tmp_path: Path
 ) -> None:

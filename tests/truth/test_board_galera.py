@@ -12,7 +12,6 @@ from maillab.engine import LAB
 from maillab.lab import Lab
 from maillab.waiting import wait_until
 
-from mailtop.derive.galera import galera
 from mailtop.model.board import Block
 from mailtop.model.health import Health
 from mailtop.model.snapshot import PageAsk
@@ -51,7 +50,7 @@ def in_step(member: SpareDatabase) -> bool:
 
 
 async def together(watched: Watching, health: Health, nodes: int, what: str) -> Block:
-    """What is derived from all members' blocks, once it is judged so; `nodes`: so many are asked and answer."""
+    """What all members tell together, once it is judged so; `nodes`: so many are asked and answer."""
     found = None
     try:
         async with asyncio.timeout(60):
@@ -59,7 +58,7 @@ async def together(watched: Watching, health: Health, nodes: int, what: str) -> 
                 blocks = (await watched.engine.page(PageAsk("board", where="replication"))).blocks
                 mine = [one for one in blocks if one.probe == "galera" and one.target in TARGETS]
                 fresh = [one for one in mine if not one.stale and one.figures]
-                found = galera(fresh)
+                found = next((one for one in blocks if one.probe == "galera_cluster"), None)
                 if found is not None and found.health is health and len(fresh) == nodes:
                     return found
     except TimeoutError:
@@ -67,6 +66,7 @@ async def together(watched: Watching, health: Health, nodes: int, what: str) -> 
     raise AssertionError("the engine ended")
 
 
+@pytest.mark.proves("galera_primaries")
 async def test_a_member_that_leaves_is_cut_off_or_makes_a_majority_of_its_own_is_told_until_all_are_back(
     members: list[SpareDatabase], tmp_path: Path
 ) -> None:

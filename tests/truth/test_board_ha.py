@@ -69,6 +69,7 @@ def alerts(snapshot: Snapshot) -> list[str]:
     return [one.summary for one in snapshot.alerts if one.rule == "vip_holders"]
 
 
+@pytest.mark.proves("vip_holders")
 async def test_one_holder_is_well_and_two_or_none_are_critical(address: Address, tmp_path: Path) -> None:
     address.give("mail1")
 
@@ -113,6 +114,7 @@ async def test_a_holder_is_no_proof_while_the_other_host_cannot_be_asked(address
         await until(watched, "half of the evidence", "mail1", Health.UNKNOWN)
 
 
+@pytest.mark.proves("database_writers")
 async def test_a_replica_that_can_be_written_to_is_critical_until_it_cannot(lab: Lab, tmp_path: Path) -> None:
     first, second = SpareDatabase(lab.engine, "ha-database"), SpareDatabase(lab.engine, "ha-database-copy")
     try:
@@ -157,6 +159,7 @@ def postfixes(lab: Lab) -> Iterator[dict[str, Callable[[str], str]]]:
             run("rm", "--force", "ha-postfix")
 
 
+@pytest.mark.proves("fingerprints_differ")
 async def test_settings_and_certificates_that_differ_are_a_warning_until_they_are_alike(
     postfixes: dict[str, Callable[[str], str]], tmp_path: Path
 ) -> None:

@@ -86,6 +86,7 @@ def proxy(lab: Lab, tmp_path: Path) -> Iterator[Proxy]:
         lab.engine.try_run("rm", "--force", NAME)
 
 
+@pytest.mark.proves("haproxy_backend_up", "haproxy_servers_down", "haproxy_sessions_ratio", "haproxy_up")
 async def test_dead_servers_and_used_up_sessions_are_told_until_they_are_back(proxy: Proxy, tmp_path: Path) -> None:
     async with watching(only("haproxy"), tmp_path) as watched:
         seen = partial(until, watched, "replication", f"here/{NAME}", "haproxy")

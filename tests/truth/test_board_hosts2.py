@@ -86,6 +86,7 @@ def small_disk(path: Path) -> Iterator[None]:
         libc.umount2(os.fsencode(path), 2)  # MNT_DETACH
 
 
+@pytest.mark.proves("filesystem_used_bytes_ratio")
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount")
 async def test_a_filesystem_of_this_machine_is_critical_at_95_percent_until_there_is_room(
     lab: Lab, tmp_path: Path
@@ -107,6 +108,7 @@ async def test_a_filesystem_of_this_machine_is_critical_at_95_percent_until_ther
             await until(watched, "hosts", "here", "host_disk", says(used, Health.OK, str(place)), "room again")
 
 
+@pytest.mark.proves("postfix_spool_room_ratio")
 async def test_postfix_is_critical_while_its_queue_has_no_room_for_a_message_and_a_half(
     spare: Callable[..., Spare], tmp_path: Path
 ) -> None:
@@ -125,6 +127,7 @@ async def test_postfix_is_critical_while_its_queue_has_no_room_for_a_message_and
         assert mta.said().startswith("250")
 
 
+@pytest.mark.proves("port_open", "port_answers")
 async def test_a_port_that_closes_is_missed_and_one_that_is_silent_too(
     spare: Callable[..., Spare], tmp_path: Path
 ) -> None:
@@ -154,6 +157,7 @@ async def test_a_port_that_closes_is_missed_and_one_that_is_silent_too(
         await becomes("port_answers", Health.OK, "it answers once more")
 
 
+@pytest.mark.proves("page_status")
 async def test_a_page_that_fails_is_critical_until_it_answers(spare: Callable[..., Spare], tmp_path: Path) -> None:
     web = spare("tmp-hosts-nginx", "wwwapp")
 

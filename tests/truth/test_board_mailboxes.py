@@ -193,6 +193,7 @@ async def test_mail_that_is_not_delivered_as_wanted_and_who_is_one_too_many_are_
         await logins(says("dovecot_lock_errors", Health.WARN), "an index is corrupted")
 
 
+@pytest.mark.proves("dovecot_auth_lookup_seconds", "dovecot_auth_answers")
 async def test_auth_that_cannot_tell_is_critical_until_it_can(dovecot: Spare, tmp_path: Path) -> None:
     async with watching(only("dovecot_auth"), tmp_path) as watched:
         seen = partial(until, watched, "sessions", dovecot.target, "dovecot_auth")
@@ -206,6 +207,7 @@ async def test_auth_that_cannot_tell_is_critical_until_it_can(dovecot: Spare, tm
         await seen(says("dovecot_auth_lookup_seconds", Health.OK), "quick again")
 
 
+@pytest.mark.proves("dovecot_storage_read_seconds")
 async def test_a_volume_that_is_slow_is_critical_until_it_is_quick(lab: Lab, tmp_path: Path) -> None:
     slow = Spare(lab.engine, "dovecot", OLD + BOTH, "--device-read-bps", f"{disk(lab.engine)}:{A_SECOND}")
     try:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from mailtop.derive.galera import galera
-from mailtop.model.board import Block
+from mailtop.derive.platform import Seen
+from mailtop.derive.platform.galera_cluster import HISTORIES, PRIMARIES, find
+from mailtop.model.board import Block, Line, Table
 from mailtop.model.health import Health
+from mailtop.model.sample import Sample
 
 UUID = "9e0b50f9-e833-11f1-8d83-0a2f31d1c7df"
 
@@ -14,9 +16,16 @@ def node(name: str, members: str, *, status: str = "Primary", uuid: str = UUID, 
     return Block(name, "galera", "galera", Health.OK, 5.0, stale=stale, words=words)
 
 
+def told(*nodes: Block) -> tuple[dict[str, float], list[Line]]:
+    found = tuple(find(Seen(tuple(one.target for one in nodes), nodes)))
+    samples = {one.name: one.value for one in found if isinstance(one, Sample)}
+    return samples, [line for one in found if isinstance(one, Table) for line in one.lines]
+
+
 def health(*nodes: Block) -> Health | None:
-    found = galera(nodes)
-    return found.health if found else None
+    samples, _ = told(*nodes)
+    healths = [metric.health(samples[metric.name]) for metric in (PRIMARIES, HISTORIES) if metric.name in samples]
+    return next((one for one in (Health.CRIT, Health.WARN, Health.OK) if one in healths), None)
 
 
 def test_members_that_see_each_other_are_well_though_one_has_not_heard_yet_who_left() -> None:
@@ -25,12 +34,12 @@ def test_members_that_see_each_other_are_well_though_one_has_not_heard_yet_who_l
 
 
 def test_two_primaries_without_a_common_member_are_critical_and_named() -> None:
-    found = galera((node("a", "1,2"), node("b", "1,2"), node("c", "3")))
+    nodes = node("a", "1,2"), node("b", "1,2"), node("c", "3")
+    samples, lines = told(*nodes)
 
-    assert found is not None
-    assert found.health is Health.CRIT
-    assert [figure.reading.value for figure in found.figures] == [2.0, 1.0]
-    assert [line.cells for line in found.tables[0].lines] == [(b"a", b"1,2"), (b"b", b"1,2"), (b"c", b"3")]
+    assert health(*nodes) is Health.CRIT
+    assert samples == {"galera_primaries": 2, "galera_histories": 1}
+    assert [line.cells for line in lines] == [(b"a", b"1,2"), (b"b", b"1,2"), (b"c", b"3")]
 
 
 def test_a_side_without_a_majority_is_no_second_primary() -> None:
