@@ -19,7 +19,7 @@ from mailtop.probe import Board, listeners, probes
 MOST, FINE, COARSE = 6_000, (15.0, 60), (300.0, 288)
 """Series, and their steps: 15 min and a day, 1.4 kB each."""
 
-LOOKED, UNSEEN = 5.0, 3.0
+LOOKED, UNSEEN = 5.0, 5.0
 """Seconds for which a look at a page counts; and between two pictures of all blocks while nobody looks at any."""
 
 SPARE = 100

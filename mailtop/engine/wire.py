@@ -18,10 +18,12 @@ from types import GenericAlias
 from typing import Any, get_type_hints
 
 import msgspec
+from msgspec.structs import replace
 
 from mailtop.engine.console import Console
 from mailtop.model import errors
 from mailtop.model.errors import LinkLost, MailtopError
+from mailtop.model.health import Health
 from mailtop.model.operation import Approval, Preview, Receipt, Selection
 from mailtop.model.snapshot import Page, PageAsk, Series, Snapshot
 from mailtop.model.survey import Survey
@@ -104,7 +106,7 @@ async def _reply(console: Console, newest: _Newest, frames: _Frames, frame: byte
     try:
         given = msgspec.msgpack.decode(arguments, type=METHODS[method][0])
         if method == _SNAPSHOT:
-            result = await newest.after(*given)
+            result = _slim(await newest.after(*given))
         else:
             result = await getattr(console, method)(*given)
     except MailtopError as error:
@@ -116,6 +118,12 @@ async def _reply(console: Console, newest: _Newest, frames: _Frames, frame: byte
         await frames.write((number, result, failure))
     except OSError:
         return  # the face is gone; `serve` sees that too
+
+
+def _slim(snapshot: Snapshot) -> Snapshot:
+    """Most of a snapshot would be probes that answer: a face wants to know how many."""
+    others = tuple(probe for probe in snapshot.probes if probe.health is not Health.OK)
+    return replace(snapshot, probes=others, answering=snapshot.answering + len(snapshot.probes) - len(others))
 
 
 class _Newest:

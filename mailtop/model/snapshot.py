@@ -164,6 +164,7 @@ class Snapshot(Struct, frozen=True):
     `unlocked_until`: 0.0 in OBSERVE. `read_only` cannot be unlocked.
     `replay`: the speed factor, 0.0 live; `played`: how many seconds of the recording, of how many.
     `vip` and `writes`: which host holds the VIP, and where the database is writable; empty while nobody knows.
+    `answering`: probes that are well, and were left out of `probes` on the way to a face.
     """
 
     seq: int
@@ -173,6 +174,7 @@ class Snapshot(Struct, frozen=True):
     hosts: tuple[HostState, ...] = ()
     targets: tuple[TargetState, ...] = ()
     probes: tuple[ProbeState, ...] = ()
+    answering: int = 0
     logs: tuple[LogState, ...] = ()
     hops: tuple[HopState, ...] = ()
     queues: tuple[QueueState, ...] = ()

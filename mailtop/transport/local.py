@@ -9,7 +9,6 @@ import signal
 import socket
 import subprocess
 import threading
-from pathlib import Path
 
 from mailtop.model.errors import Denied, LinkLost, Missing, TimedOut
 from mailtop.transport import Address, UnixAddress
@@ -205,9 +204,8 @@ def _kill_session(leader: int) -> None:
 
 def _members(session: int) -> list[int]:
     members = []
-    for entry in Path("/proc").glob("[0-9]*/stat"):
-        with contextlib.suppress(OSError):  # it has ended meanwhile
-            fields = entry.read_bytes().rpartition(b")")[2].split()  # state, parent, group, session …
-            if int(fields[3]) == session:
-                members.append(int(entry.parent.name))
+    for name in os.listdir("/proc"):  # noqa: PTH208  (a Path each for hundreds of processes costs 20 ms)
+        with contextlib.suppress(OSError, ValueError):  # it has ended meanwhile, or is no process
+            if os.getsid(number := int(name)) == session:
+                members.append(number)
     return members

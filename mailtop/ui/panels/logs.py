@@ -13,7 +13,7 @@ from mailtop.ui.view import Panel, Row, Scene
 def rows(scene: Scene, pages: Mapping[str, Page], cells: int) -> list[Row]:  # noqa: ARG001 - a panel's shape
     """One line for all that is well; a row for each log or probe that is not."""
     logs, probes = scene.snapshot.logs, scene.snapshot.probes
-    found = [Row(_all(scene), "all")] if logs or probes else []
+    found = [Row(_all(scene), "all")] if logs or probes or scene.snapshot.answering else []
     found += [
         Row(_log(log, scene.now), ("log", log.target, log.source), log)
         for log in logs
@@ -38,11 +38,11 @@ def _all(scene: Scene) -> Line:
         pieces += [(f"{count(sum(log.lines for log in logs))} lines read", "dim"), (", ", "dim")]
         pieces += [(f"{count(unreadable)} unreadable", "warn" if unreadable else "dim"), (", ", "dim")]
         pieces += [(f"{span(gap)} missing", "warn") if gap else ("no gap", "dim"), ("   ", "text")]
-    if probes:
-        ok = sum(probe.health is Health.OK for probe in probes)
-        health = scene.sure(worst([probe.health for probe in probes]))
-        pieces += [*sign(health), (f" {_plural(len(probes), 'probe')}", "text")]
-        pieces += [(f"  {count(ok)} answer", "dim")] if ok < len(probes) else []
+    if total := len(probes) + scene.snapshot.answering:
+        ok = sum(probe.health is Health.OK for probe in probes) + scene.snapshot.answering
+        health = scene.sure(worst([Health.OK, *(probe.health for probe in probes)]))
+        pieces += [*sign(health), (f" {_plural(total, 'probe')}", "text")]
+        pieces += [(f"  {count(ok)} answer", "dim")] if ok < total else []
     return tuple(pieces)
 
 
