@@ -38,7 +38,7 @@ def block(
 def as_of(found: Block, state: ProbeState, now: float, lost: str = "") -> Block:
     """Return a block as it is now: what a probe that fails or is late found is shown as old, and is no health of now.
 
-    `lost`: why the host is not reached, empty while it is.
+    `lost`: why the host is not reached, or how its container rests; empty while both run.
     """
     late = now - state.last_ok > 2 * state.every + LATE
     if state.health is Health.OK and not lost and not late:

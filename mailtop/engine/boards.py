@@ -126,7 +126,7 @@ class Boards:
             states |= {key: state for key, state in self.heard.items() if key[0] in watch.targets}
             for key in self._in_order(host, tuple(states)):
                 found = self._blocks.get(key) or Block(*key, self._boards[key[1]].title, Health.UNKNOWN)
-                blocks.append(as_of(found, states[key], now, lost))
+                blocks.append(as_of(found, states[key], now, lost or watch.rests(key[0])))
         if len(self._blocks) > 2 * len(blocks) + SPARE:  # containers come and go under ever new names
             kept = {(one.target, one.probe) for one in blocks}
             self._blocks = {key: found for key, found in self._blocks.items() if key in kept}

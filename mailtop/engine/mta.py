@@ -320,7 +320,7 @@ class Mta:
     def state(self, probes: Mapping[str, ProbeState], now: float, listing: float | None, lost: str = "") -> QueueState:
         """The queue for a snapshot. `probes`: those of this target by name; `listing`: how far one is that runs.
 
-        `lost`: why its host is not reached, empty while it is.
+        `lost`: why it is not reached, empty while it is.
         """
         listed = probes["postfix_listing"].note if "postfix_listing" in probes else ""
         return queue_state(
@@ -345,9 +345,9 @@ class Mta:
         return found
 
     def flow(self, log: LogState | None, probes: Mapping[str, ProbeState], now: float, lost: str = "") -> Flow:
-        """This Postfix's part of the hops. `lost`: why its host is not reached, empty while it is."""
+        """This Postfix's part of the hops. `lost`: why it is not reached, empty while it is."""
         listed = probes.get("postfix_listing")
-        why = self.log_lacks(log)
+        why = self.log_lacks(log) or lost
         theirs, book = self.theirs(now), self.book
         delays = self._delays(theirs)
         rates = None if why else self._rates.at(now)

@@ -334,6 +334,14 @@ class Watch:
             )
         return states
 
+    def rests(self, target: str) -> str:
+        """Say of a target that Docker has ended, frozen or never started how it is; empty for one that runs.
+
+        What was found of it is then of another time, whether or not anybody could ask since.
+        """
+        state = self.targets.get(target)
+        return f"{target} is {state.state}" if state is not None and state.health is Health.CRIT else ""
+
     @property
     def unread(self) -> str:
         """Why nobody knows whether mail goes through this host; empty where its Postfixes are found, or it has none."""

@@ -275,7 +275,7 @@ class Watching:
         named = [(mta, mta.target.name) for mta in mtas]
         hosts = tuple(self._host(watch, probes_of.get(name, {}), now) for name, watch in self.watches.items())
         targets = tuple(state for watch in self.watches.values() for state in watch.seen)
-        lost = {mta.target.name: self._lost(mta.target.host) for mta in mtas}
+        lost = {mta.target.name: self._lost_or_rests(mta.target) for mta in mtas}
         seen = [self._seen(mta, logs.get(name), probes_of.get(name, {}), now, lost[name]) for mta, name in named]
         way = hop_states([*(one.flow for one in seen), *self._unread()], now, tuple(self.watches))
         queues = tuple(one.queue for one in seen)
@@ -350,6 +350,10 @@ class Watching:
         """Why a host is not reached, empty while it is."""
         link = self.watches[host].link
         return "" if link.up else link.state.note or "not connected"
+
+    def _lost_or_rests(self, target: Target) -> str:
+        """Why a target is not reached: its host is not, or its container does not run; empty while it is."""
+        return self._lost(target.host) or self.watches[target.host].rests(target.name)
 
     def _listing(self, mta: Mta, now: float) -> float | None:
         """How far a full listing is that runs now, 0.0 … 0.99, by what such a length usually takes."""
