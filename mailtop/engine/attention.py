@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from mailtop.engine.watch import Watch
-from mailtop.probe import Probe
+from mailtop.probe import Probe, probes
 
 LOOKED = 60.0  # seconds for which a look counts
 REST = 60.0  # seconds between two looks of ours, at least, at what nobody sees: alerts need no more
@@ -16,6 +16,7 @@ class Attention:
     """Belongs to the engine's loop."""
 
     def __init__(self) -> None:
+        self._shipped = {probe.name: probe.every for probe in probes()}
         self._looks: dict[str, float] = {}
 
     def look(self, screen: str, watches: Iterable[Watch], now: float) -> None:
@@ -30,8 +31,10 @@ class Attention:
                     collector.hasten()
 
     def calm(self, probe: Probe, now: float) -> float:
-        """How many times its interval a probe may take."""
+        """How many times its interval a probe may take; one that the settings give is kept."""
         board = probe.board
+        if self._shipped.get(probe.name, probe.every) != probe.every:
+            return 1.0
         if board is None or not board.aside or 0.0 <= now - self._looks.get(board.screen, 0.0) < LOOKED:
             return 1.0
         return max(SELDOM, REST / probe.every)

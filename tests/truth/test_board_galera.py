@@ -33,7 +33,7 @@ MEMBER = (
 def members(lab: Lab) -> Iterator[list[SpareDatabase]]:
     """Three members in step."""
     lab.engine.try_run("network", "create", "--label", f"{LAB}=aside", NETWORK)
-    made = [SpareDatabase(lab.engine, name, NETWORK) for name in NAMES]
+    made = [SpareDatabase(lab.engine, name, network=NETWORK) for name in NAMES]
     try:
         for member in made:
             member.serve(FIRST, MEMBER, *(("--wsrep-new-cluster",) if member is made[0] else ()))

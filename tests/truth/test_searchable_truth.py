@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
 from maillab.lab import Lab
 
-from mailtop.model.alerts import Phase
-from mailtop.model.snapshot import Health, PageAsk, Reading, Snapshot
-from mailtop.model.topology import Hop
+from mailtop.model.board import Block
 from tests.truth.spare_database import FIRST, only
 from tests.truth.test_board_archive import CONFIGURATION, INDEXED, Archive
 from tests.truth.watching import watching
 
 pytestmark = [pytest.mark.faults, pytest.mark.lab, pytest.mark.timeout(300)]
-
-RULE = ("HopWithoutSuccess", "search")
 
 
 @pytest.fixture
@@ -27,31 +24,32 @@ def archive(lab: Lab) -> Iterator[Archive]:
     made.remove()
 
 
-def last(snapshot: Snapshot) -> Reading:
-    return next(hop.last_success for hop in snapshot.hops if hop.hop is Hop.SEARCH)
+def found(least: float) -> Callable[[Block], bool]:
+    """Is the newest mail that a search finds so many seconds old, or up to a minute more?"""
+
+    def so(block: Block) -> bool:
+        ages = [one.reading.value for one in block.figures if one.metric == "piler_searchable_seconds"]
+        return any(age is not None and least <= age < least + 60 for age in ages)
+
+    return so
 
 
-def since(least: float, health: Health = Health.OK) -> Callable[[Snapshot], bool]:
-    """Is the last success so many seconds old, or up to a minute more?"""
-    return lambda snapshot: least <= (last(snapshot).value or 0) < least + 60 and last(snapshot).health is health
-
-
-async def test_mail_that_does_not_come_into_the_index_is_an_alert_until_it_does(
+async def test_mail_that_does_not_come_into_the_index_is_not_what_can_be_found(
     archive: Archive, tmp_path: Path
 ) -> None:
     async with watching(only("piler_archive"), tmp_path) as watched:
+        seen = partial(watched.block, "archive", archive.target, "piler_archive")
         archive.index(INDEXED.format(archive.arrive(3, age=1000)))
-        await watched.until("all can be found", since(1000), 60)
+        await seen("all can be found", found(1000))
         newest = archive.arrive(5, age=400)
-        late = await watched.until("five cannot be found", since(1000, Health.CRIT), 60)
-        assert last(late).note == "5 archived mails wait for the index, the oldest is 7 min late"
-        (alert,) = (alert for alert in late.alerts if alert.key == RULE)
-        assert alert.see == "archive"
-
+        await seen("five cannot be found", lambda block: found(1000)(block) and waits(block) == 5)
         archive.index(INDEXED.format(newest))
-        await watched.until("all can be found again", since(400), 60)
-        (noted,) = (one for one in (await watched.engine.page(PageAsk("alerts"))).alerts if one.alert.key == RULE)
-        assert (noted.phase, noted.since) == (Phase.ENDED, alert.since)
+        await seen("all can be found again", found(400))
+
+
+def waits(block: Block) -> float | None:
+    """How many mails no search finds yet."""
+    return next((one.reading.value for one in block.figures if one.metric == "piler_unindexed_documents"), None)
 
 
 async def test_where_an_indexer_runs_the_newest_that_it_has_fetched_can_be_found(
@@ -63,6 +61,7 @@ async def test_where_an_indexer_runs_the_newest_that_it_has_fetched_can_be_found
     archive.sql(FIRST, "INSERT INTO piler.sph_index (id, arrived, sent) VALUES (2, UNIX_TIMESTAMP() - 100, 1)")
 
     async with watching(only("piler_archive"), tmp_path) as watched:
-        await watched.until("the second is not indexed", since(5000), 60)
+        seen = partial(watched.block, "archive", archive.target, "piler_archive")
+        await seen("the second is not indexed", found(5000))
         archive.sql(FIRST, "DELETE FROM piler.sph_index")
-        await watched.until("both are", since(100), 60)
+        await seen("both are", found(100))
