@@ -10,18 +10,19 @@ from mailtop.model.errors import ParseError
 from mailtop.model.health import Health
 from mailtop.model.sample import Fact, Sample
 from mailtop.model.text import Foreign, shown
-from mailtop.probe import Board, Found, Metric, Needs, Poll, Table
+from mailtop.probe import Board, Found, Metric, Poll, Table
 
 LINES = 20
 COLUMNS = ("unit", "state", "what it is")
 ASK = Command(("systemctl", "list-units", "--failed", "--plain", "--no-legend", "--no-pager"), timeout=5.0)
 
+_NO_PROGRAM = 127  # the shell's
 _ANOTHER = b"not been booted with systemd"
 
 
 def read(answer: Answer) -> Iterable[Found]:
-    """Yield how many failed, and which; where another program than systemd started the host, that there are none."""
-    if _ANOTHER in answer.stderr:
+    """Yield how many failed, and which; where another program than systemd started the host, that it does."""
+    if _ANOTHER in answer.stderr or answer.exit == _NO_PROGRAM:
         yield Fact("systemd", "does not run this host")
         return
     rows = list(_rows(answer.ok("systemctl")))
@@ -46,7 +47,6 @@ PROBE = Poll(
     ASK,
     read,
     every=60.0,
-    needs=Needs(binary=("systemctl",)),
     board=Board(
         "hosts",
         "units",

@@ -24,7 +24,7 @@ from mailtop.model.topology import Hop
 from mailtop.probe import listeners, probes
 from tests.truth.watching import Watching, count, log, state_of, watching
 
-pytestmark = [pytest.mark.lab, pytest.mark.faults, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.lab, pytest.mark.soak, pytest.mark.timeout(240)]
 
 EVERY = 2.0  # seconds between two runs of any probe
 WITHIN = 2 * EVERY + LATE  # … and until what it found is old
