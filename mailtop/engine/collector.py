@@ -20,6 +20,7 @@ from mailtop.probe import Found, Probe
 
 STOPPED = "ended by the operator"
 AGAIN = 60.0  # seconds after which what failed is tried again, at most
+LATER = 1.5  # seconds from the start on until what stands on a screen of its own is asked: the queue comes first
 GATED = 0.5  # seconds until a gate that was closed is tried again: it costs the host nothing
 Deliver = Callable[[Target, str, Iterable[Found], float], None]
 
@@ -58,7 +59,7 @@ class Collector:
         self._rights = rights
         self._calm = calm
         self._forced = False
-        self.running_since = 0.0
+        self.running_since = self._asked_at = 0.0
         self._running: asyncio.Task[Iterable[Found]] | None = None
         self._stopped = False
         self._wake = asyncio.Event()
@@ -72,6 +73,9 @@ class Collector:
 
     async def keep(self) -> None:
         """Run at the probe's pace while there is a connection: until cancelled."""
+        await self._link.wait_up()
+        if self._aside and await within(self._wake, LATER):
+            self._wake.clear()
         while True:
             await self._link.wait_up()
             pause = self._pause()
@@ -116,8 +120,8 @@ class Collector:
 
     async def run(self) -> None:
         """Run once; deliver what was found, or say why nothing was."""
-        started, asked = self._clock.monotonic(), self._clock.now()
-        self.running_since, self._stopped = asked, False
+        started, self._asked_at = self._clock.monotonic(), self._clock.now()
+        self.running_since, self._stopped = self._asked_at, False
         self._running = asyncio.create_task(self._asked(), name=f"{self.target.name} {self.probe.name} asks")
         try:
             found = tuple(await self._running)
@@ -134,7 +138,7 @@ class Collector:
             return
         finally:
             self.running_since, self._running = 0.0, None
-        took = self._clock.monotonic() - started
+        took, asked = self._clock.monotonic() - started, self._asked_at
         self._cost = self.probe.cost(found, took)
         self._deliver(self.target, self.probe.name, found, asked)  # true when asked; the answer may be seconds old
         self.state = ProbeState(
@@ -152,6 +156,7 @@ class Collector:
             self._link.source.afford(self.target.name)
         rights = await self._rights(self.target.container)
         rights.check(self.probe.needs)
+        self._asked_at = self._clock.now()  # to find out what we may do can take seconds
         fitted = partial(rights.fitted, needs=self.probe.needs)
         return await drive(self.probe.run(self.target), self._link, self.target.container, self.probe.name, fitted)
 
