@@ -79,7 +79,7 @@ class Link:
         self._together = Together(self._pool)
         self._up = asyncio.Event()
         self._down = asyncio.Event()
-        self._deadlines = 0
+        self._deadlines: list[str] = []  # of which containers, since something was answered
         self._lasting = Lasting()
         self._state = HostState(host, LinkState.CONNECTING, clock.now())
 
@@ -153,7 +153,7 @@ class Link:
             late = f"no connection within {CONNECT_WITHIN:.0f} s"
             raise Unreachable(self.host, late if isinstance(error, TimeoutError) else str(error)) from error
         source = made[0]
-        self._source, self._deadlines = source, 0
+        self._source, self._deadlines = source, []
         self._lasting.clear()
         self.generation += 1
         self._down.clear()
@@ -208,10 +208,10 @@ class Link:
             async with asyncio.timeout(ask.timeout + GRACE):
                 answer = await asked
         except TimeoutError as error:
-            self._deadline_passed()
+            self._deadline_passed(container)
             raise TimedOut(self._where(container), f"{by}: no answer within {ask.timeout:.0f} s") from error
         except TimedOut:
-            self._deadline_passed()
+            self._deadline_passed(container)
             raise
         except LinkLost:
             if not source.alive():
@@ -225,16 +225,17 @@ class Link:
         finally:
             if sink is not None:
                 sink.shut = True
-        self._deadlines = 0
+        self._deadlines.clear()
         self._lasting.take(container, ask, answer, self._clock.monotonic())
         return answer
 
     def _where(self, container: str) -> str:
         return f"{self.host}/{container}" if container else self.host
 
-    def _deadline_passed(self) -> None:
-        self._deadlines += 1
-        if self._deadlines >= SILENT_AFTER and self._up.is_set():
+    def _deadline_passed(self, container: str) -> None:
+        """One container that is frozen lets all its probes pass their deadlines at once: that is not the host's."""
+        self._deadlines.append(container)
+        if len(self._deadlines) >= SILENT_AFTER and "" in self._deadlines and self._up.is_set():
             self._say(LinkState.DOWN, f"{self.host}: connected, but answers nothing")
             self._up.clear()
             self._down.set()
