@@ -18,7 +18,7 @@ pytestmark = [pytest.mark.lab, pytest.mark.faults, pytest.mark.timeout(300)]
 def test_streams_and_destinations_are_what_the_log_says(fresh_lab: Lab) -> None:
     since = int(SystemClock().now()) - 1
     fresh_lab.rejected()
-    fresh_lab.deferred(3, domain="bigmail.test", sender="news@shop.test")
+    fresh_lab.deferred(3, domain="bigmail.test", sender="news@shop.test", text="450 4.7.1 slow down")
 
     truth = truth_of(fresh_lab, "postfix", since)
     ledger = Ledger()
