@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Hashable, Sequence
 
 from mailtop.model.board import Block, Figure, Table
-from mailtop.model.errors import MailtopError
-from mailtop.model.snapshot import Health, Page, PageAsk
+from mailtop.model.snapshot import Health, PageAsk
 from mailtop.model.text import shown
-from mailtop.ui.choosing import Chosen
+from mailtop.ui.choosing import Paged
 from mailtop.ui.figures import NONE, SIGNS, count, rate, sign, size, span, whole
-from mailtop.ui.ink import BLANK, Line, Span, beside, cut, fit, plain, text, width
+from mailtop.ui.ink import BLANK, Line, Span, beside, cut, fit, text, width
 from mailtop.ui.keys import LIST, Bound
-from mailtop.ui.messages import AskLine, OpenSheet, Say, WriteOut
-from mailtop.ui.prompt import Prompt
+from mailtop.ui.messages import OpenSheet
 from mailtop.ui.sheets.words import Words
 from mailtop.ui.view import Post, Row, Scene, Screen, Size
 
@@ -36,32 +34,25 @@ def _keys(name: str) -> tuple[Bound, ...]:
     )
 
 
-class BoardView(Chosen):
+class BoardView(Paged):
     """Keeps the last page; what it lacks it says."""
 
     def __init__(self, post: Post, name: str) -> None:
         super().__init__(post)
         self.name = name
-        self._page: Page | None = None
-        self._error = ""
-        self._lines: list[Line] = []
 
     def draw(self, scene: Scene, size: Size) -> list[Line]:
         """Block under block, scrolled so that the cursor is among them."""
         self._height = size.rows
         page = self._page
         if page is None or not page.blocks:
-            why = self._error or (page.unknown if page is not None else "") or "asking …"
-            return [BLANK, text(f" {why}", "dim")]
+            return self._nothing()
         rows = [(self.name, row) for row in self._filtered(_rows(page.blocks, scene, size.cells))]
         self._rows = [(name, row) for name, row in rows if row.key is not None]
         self._settle()
         self._lines = [row.line for _, row in rows]
-        found = bool(self._where)
-        lines = self._window(rows, size.rows - found, size.cells)
-        if found:
-            lines.append(((" /", "key"), (self._where, "title"), ("   esc shows all", "dim")))
-        return lines
+        foot = self._foot()
+        return [*self._window(rows, size.rows - len(foot), size.cells), *foot]
 
     def wants(self, scene: Scene) -> Sequence[PageAsk]:
         """The blocks, whenever something was measured; now and then because they grow old."""
@@ -70,30 +61,6 @@ class BoardView(Chosen):
         fresh = page is not None and page.version >= version and scene.snapshot.at - page.at < _TOLD / 12
         return () if fresh else (PageAsk("board", where=self.name),)
 
-    def take(self, page: Page) -> None:
-        """The blocks as they are now."""
-        self._page, self._error = page, ""
-
-    def fail(self, ask: PageAsk, error: MailtopError) -> None:  # noqa: ARG002 - a screen's shape
-        """What was shown stays, and the reason is said."""
-        self._error = str(error)
-        self._post(Say(str(error), Health.WARN))
-
-    def back(self) -> bool:
-        """Drop the filter, put the cursor away."""
-        if self._where:
-            self._where = ""
-        elif self._cursor is not None:
-            self._cursor = None
-            self._top = 0
-        else:
-            return False
-        return True
-
-    def narrow(self, ask: PageAsk, label: str) -> None:  # noqa: ARG002 - a screen's shape
-        """Only what another screen leads to."""
-        self._where = ask.where
-
     def log_filter(self) -> str:
         """The log of the service under the cursor."""
         item = self._item()
@@ -101,12 +68,6 @@ class BoardView(Chosen):
             return ""
         host, _, container = item.target.partition("/")
         return f"host:{host} daemon:{container}" if container else f"host:{host}"
-
-    def output(self) -> None:
-        """The screen's text, to a file."""
-        lines = [plain(line) for line in self._lines]
-        start = f"mailtop-{self.name}.txt"
-        self._post(AskLine(Prompt("write to ", lambda path: self._post(WriteOut(path, lines=lines)), start=start)))
 
     def describe(self) -> None:
         """The row in full: a service's figures one by one, or a table's row by its columns."""

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
 
+from mailtop.model.errors import MailtopError
+from mailtop.model.snapshot import Health, Page, PageAsk
 from mailtop.ui.filtering import matches
-from mailtop.ui.ink import Line, fit, plain, under
-from mailtop.ui.messages import AskLine, Copy, OpenSheet
+from mailtop.ui.ink import BLANK, Line, fit, plain, text, under
+from mailtop.ui.messages import AskLine, Copy, OpenSheet, Say, WriteOut
 from mailtop.ui.prompt import Prompt
 from mailtop.ui.sheets.words import Words
 from mailtop.ui.view import Post, Row
@@ -109,6 +111,56 @@ class Chosen:
         self._top = max(0, min(self._top, at, len(rows) - room) if at < self._top else self._top)
         self._top = max(self._top, at - room + 1)
         return [self._drawn(name, row, cells) for name, row in rows[self._top : self._top + room]]
+
+
+class Paged(Chosen):
+    """One page that fills a screen: what was last seen of it stays when it cannot be asked, and the reason is said."""
+
+    name = ""
+
+    def __init__(self, post: Post) -> None:
+        super().__init__(post)
+        self._page: Page | None = None
+        self._error = ""
+        self._lines: list[Line] = []
+
+    def take(self, page: Page) -> None:
+        """The page as it is now."""
+        self._page, self._error = page, ""
+
+    def fail(self, ask: PageAsk, error: MailtopError) -> None:  # noqa: ARG002 - a screen's shape
+        """What was shown stays, and the reason is said."""
+        self._error = str(error)
+        self._post(Say(str(error), Health.WARN))
+
+    def back(self) -> bool:
+        """Drop the filter, put the cursor away."""
+        if self._where:
+            self._where = ""
+        elif self._cursor is not None:
+            self._cursor, self._top = None, 0
+        else:
+            return False
+        return True
+
+    def narrow(self, ask: PageAsk, label: str) -> None:  # noqa: ARG002 - a screen's shape
+        """Only what another screen leads to."""
+        self._where = ask.where
+
+    def output(self) -> None:
+        """The screen's text, to a file."""
+        lines = [plain(line) for line in self._lines]
+        start = f"mailtop-{self.name}.txt"
+        self._post(AskLine(Prompt("write to ", lambda path: self._post(WriteOut(path, lines=lines)), start=start)))
+
+    def _nothing(self) -> list[Line]:
+        """Why there is no page to draw."""
+        why = self._error or (self._page.unknown if self._page is not None else "") or "asking …"
+        return [BLANK, text(f" {why}", "dim")]
+
+    def _foot(self) -> list[Line]:
+        """What the rows are filtered by."""
+        return [((" /", "key"), (self._where, "title"), ("   esc shows all", "dim"))] if self._where else []
 
 
 def _behind_the_cursor(line: Line) -> Line:

@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from mailtop.model.alerts import Alert, Noted, Phase
-from mailtop.model.errors import MailtopError
-from mailtop.model.snapshot import Health, Page, PageAsk
-from mailtop.ui.choosing import Chosen
+from mailtop.model.snapshot import Health, PageAsk
+from mailtop.ui.choosing import Paged
 from mailtop.ui.figures import SIGNS, clock, count, span, stamp, whole
-from mailtop.ui.ink import BLANK, Line, plain, text
+from mailtop.ui.ink import BLANK, Line, text
 from mailtop.ui.keys import LIST, Bound
 from mailtop.ui.loglines import log_filter
-from mailtop.ui.messages import AskLine, GoTo, OpenSheet, Say, WriteOut
-from mailtop.ui.prompt import Prompt
+from mailtop.ui.messages import GoTo, OpenSheet
 from mailtop.ui.sheets.words import Words
 from mailtop.ui.table import Column, Layout
 from mailtop.ui.view import Post, Row, Scene, Screen, Size
@@ -33,61 +31,31 @@ _TERMINAL = 80
 _WIDE = 110  # cells from which on times have their seconds
 
 
-class Alerts(Chosen):
+class Alerts(Paged):
     """Keeps the last page, and draws it with the ages of now."""
 
     name = "alerts"
 
     def __init__(self, post: Post) -> None:
         super().__init__(post)
-        self._page: Page | None = None
-        self._error = ""
-        self._lines: list[Line] = []
         self._now = 0.0
 
     def draw(self, scene: Scene, size: Size) -> list[Line]:
         """Section under section, scrolled so that the cursor is among them; each says how many there are."""
         self._height, self._now = size.rows, scene.now
         if self._page is None:
-            return [BLANK, text(f" {self._error or 'asking …'}", "dim")]
+            return self._nothing()
         rows = self._sections(self._page.alerts, scene, size.cells)
         self._rows = [(self.name, row) for row in rows if row.key is not None]
         self._settle()
         self._lines = [row.line for row in rows]
-        found = bool(self._where)
-        lines = self._window([(self.name, row) for row in rows], size.rows - found, size.cells)
-        if found:
-            lines.append(((" /", "key"), (self._where, "title"), ("   esc shows all", "dim")))
-        return lines
+        foot = self._foot()
+        return [*self._window([(self.name, row) for row in rows], size.rows - len(foot), size.cells), *foot]
 
     def wants(self, scene: Scene) -> Sequence[PageAsk]:
         """All alerts, whenever one has changed."""
         version = scene.snapshot.versions.get("alerts", 0)
         return () if self._page is not None and self._page.version >= version else (_ALL,)
-
-    def take(self, page: Page) -> None:
-        """The alerts as they are now."""
-        self._page, self._error = page, ""
-
-    def fail(self, ask: PageAsk, error: MailtopError) -> None:  # noqa: ARG002 - a screen's shape
-        """What was shown stays, and the reason is said."""
-        self._error = str(error)
-        self._post(Say(str(error), Health.WARN))
-
-    def back(self) -> bool:
-        """Drop the filter, put the cursor away."""
-        if self._where:
-            self._where = ""
-        elif self._cursor is not None:
-            self._cursor = None
-            self._top = 0
-        else:
-            return False
-        return True
-
-    def narrow(self, ask: PageAsk, label: str) -> None:  # noqa: ARG002 - a screen's shape
-        """Only what another screen leads to."""
-        self._where = ask.where
 
     def log_filter(self) -> str:
         """The log of the host or service that the alert is about."""
@@ -107,12 +75,6 @@ class Alerts(Chosen):
         noted = self._item()
         if isinstance(noted, Noted):
             self._post(OpenSheet(Words.of_pairs("Alert", _pairs(noted, self._now))))
-
-    def output(self) -> None:
-        """The screen's text, to a file."""
-        lines = [plain(line) for line in self._lines]
-        start = "mailtop-alerts.txt"
-        self._post(AskLine(Prompt("write to ", lambda path: self._post(WriteOut(path, lines=lines)), start=start)))
 
     def _sections(self, alerts: Sequence[Noted], scene: Scene, cells: int) -> list[Row]:
         rows: list[Row] = []

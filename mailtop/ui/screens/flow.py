@@ -5,17 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from mailtop.model.errors import MailtopError
 from mailtop.model.flow import Flow as Told
 from mailtop.model.flow import Ranked
-from mailtop.model.snapshot import Health, Page, PageAsk
+from mailtop.model.snapshot import Page, PageAsk
 from mailtop.model.text import shown
-from mailtop.ui.choosing import Chosen
-from mailtop.ui.ink import BLANK, Line, fit, plain, text
+from mailtop.ui.choosing import Paged
+from mailtop.ui.ink import BLANK, Line, fit, text
 from mailtop.ui.keys import LIST, Bound
-from mailtop.ui.messages import AskLine, GoTo, OpenSheet, Say, WriteOut
+from mailtop.ui.messages import GoTo, OpenSheet
 from mailtop.ui.panels.flow import TITLES, about, delays, judged, shares, streams, table
-from mailtop.ui.prompt import Prompt
 from mailtop.ui.sheets.words import Words
 from mailtop.ui.view import Post, Row, Scene, Screen, Size
 
@@ -34,18 +32,15 @@ _PLAIN = re.compile(r"[\w@.+=-]+")
 _WIDE, _LEAST = 150, 4  # cells from which on delays stand beside; rows of a table before the next one begins
 
 
-class Flow(Chosen):
+class Flow(Paged):
     """Keeps the last page; what it lacks it says."""
 
     name = "flow"
 
     def __init__(self, post: Post) -> None:
         super().__init__(post)
-        self._page: Page | None = None
-        self._error = ""
         self._first = 0
         self._zoomed = False
-        self._lines: list[Line] = []
         self._now = 0.0
 
     def draw(self, scene: Scene, size: Size) -> list[Line]:
@@ -53,10 +48,9 @@ class Flow(Chosen):
         self._height, self._now = size.rows, scene.now
         page = self._page
         if page is None or page.flow is None or not page.flow.streams:
-            why = self._error or (page.unknown if page is not None else "") or "asking …"
-            return [BLANK, text(f" {why}", "dim")]
+            return self._nothing()
         head = [] if self._zoomed else self._head(page, page.flow, size)
-        foot: list[Line] = [((" /", "key"), (self._where, "title"), ("   esc shows all", "dim"))] if self._where else []
+        foot = self._foot()
         rows = self._filtered(self._tables(page.flow, size.cells, size.rows - len(head) - len(foot)))
         self._rows = [("", row) for row in rows if row.key is not None]
         self._settle()
@@ -106,30 +100,12 @@ class Flow(Chosen):
         page = self._page
         return () if page is not None and page.version >= version else (PageAsk("flow"),)
 
-    def take(self, page: Page) -> None:
-        """The flow as it is now."""
-        self._page, self._error = page, ""
-
-    def fail(self, ask: PageAsk, error: MailtopError) -> None:  # noqa: ARG002 - a screen's shape
-        """What was shown stays, and the reason is said."""
-        self._error = str(error)
-        self._post(Say(str(error), Health.WARN))
-
     def back(self) -> bool:
         """Unzoom, drop the filter, put the cursor away."""
         if self._zoomed:
             self._zoomed = False
-        elif self._where:
-            self._where = ""
-        elif self._cursor is not None:
-            self._cursor, self._top = None, 0
-        else:
-            return False
-        return True
-
-    def narrow(self, ask: PageAsk, label: str) -> None:  # noqa: ARG002 - a screen's shape
-        """Only what another screen leads to."""
-        self._where = ask.where
+            return True
+        return super().back()
 
     def log_filter(self) -> str:
         """The log of what is under the cursor, where its name is plain."""
@@ -164,13 +140,6 @@ class Flow(Chosen):
         item = self._item()
         if isinstance(item, Ranked):
             self._post(OpenSheet(Words.of_pairs("Flow", about(item, self._now))))
-
-    def output(self) -> None:
-        """The screen's text, to a file."""
-        lines = [plain(line) for line in self._lines]
-        self._post(
-            AskLine(Prompt("write to ", lambda path: self._post(WriteOut(path, lines=lines)), start="mailtop-flow.txt"))
-        )
 
 
 def _word(item: Ranked) -> str:
