@@ -85,9 +85,11 @@ class _Round:
         timer = self._loop.call_later(PATIENCE, self._part) if len(self.waiting) > 1 else None
         try:
             pool.submit(self._run, timer)
-        except RuntimeError as error:  # the connection is being closed
-            for one in self.waiting:
-                one.told.set_exception(error)
+        except RuntimeError:  # the connection is being closed
+            if timer is not None:
+                timer.cancel()
+            while self.waiting:
+                self.waiting.popleft().told.cancel()
 
     def _run(self, timer: asyncio.TimerHandle | None) -> None:
         while self.waiting:
