@@ -64,7 +64,6 @@ class Boards:
         """Of each probe, the metrics that Overview shows."""
         self._looked = 0.0
         self._told: tuple[float, tuple[object, ...], Told] = 0.0, (), Told()
-        self._metrics = {name: board.metrics for name, board in self._boards.items()}
         self._ordered: dict[str, tuple[tuple[tuple[str, str], ...], Sequence[tuple[str, str]]]] = {}
         self.heard: dict[tuple[str, str], ProbeState] = {}
         """Of what logs tell, by target and listener: how it is."""
@@ -113,7 +112,8 @@ class Boards:
             return told
         hosts = tuple(name for name, watch in watches.items() if not watch.same)
         blocks = self.over_all(Seen(hosts, self._all(watches, now), self._vips, self._queues), now)
-        alerts = tuple(block_alerts(blocks, self.screen, self._metrics))
+        metrics = {name: board.metrics for name, board in self._boards.items()}
+        alerts = tuple(block_alerts(blocks, self.screen, metrics))
         told = Told(blocks, alerts, glances(blocks, self._glanced))
         self._told = now, there, told
         return told

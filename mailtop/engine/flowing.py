@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from mailtop.engine.boards import Boards
 from mailtop.engine.mta import Mta
@@ -14,6 +14,7 @@ from mailtop.model.flow import Flow
 from mailtop.model.mail import Queue
 from mailtop.model.sample import Sample
 from mailtop.model.snapshot import Health, LogState, ProbeState
+from mailtop.model.topology import Target
 from mailtop.probe import Board
 
 EVERY = 5.0  # seconds between two looks
@@ -57,8 +58,10 @@ BOARD = Board(
 class Flowing:
     """Belongs to the engine's loop. `version` grows with each look."""
 
-    def __init__(self, boards: Boards) -> None:
+    def __init__(self, boards: Boards, lost: Callable[[Target], str]) -> None:
+        """`lost`: why a target is not reached, or how its container rests; empty while it runs."""
         self._boards = boards
+        self._lost = lost
         self._looked = 0.0
         self._parts: dict[str, tuple[Part, float]] = {}
         self.version = 0
@@ -69,28 +72,29 @@ class Flowing:
         if not 0.0 <= now - self._looked < EVERY:
             self._looked = now
             self.version += 1
+            names = {mta.target.name for mta in mtas}
+            self._parts = {name: found for name, found in self._parts.items() if name in names}
             for mta in mtas:
-                if not _lacks(mta, logs):
+                if not self._lacks(mta, logs):
                     found = part(mta.book, mta.theirs(now), mta.clock.ahead)
                     self._parts[mta.target.name] = found, now
                     self._boards.take(mta.target.name, NAME, tuple(samples(mta, found, now)), now)
         for mta in mtas:
-            name, why = mta.target.name, _lacks(mta, logs)
+            name, why = mta.target.name, self._lacks(mta, logs)
             health = logs[name].health if name in logs and not why else Health.UNKNOWN
             last = self._parts[name][1] if name in self._parts else 0.0
             self._boards.heard[name, NAME] = ProbeState(name, NAME, health, last, 0.0, EVERY, why)
 
     def flow(self, mtas: Sequence[Mta], logs: Mapping[str, LogState], now: float) -> Flow:
         """All of them together; what is missing from the sums is said."""
-        unknown = {mta.target.name: why for mta in mtas if (why := _lacks(mta, logs))}
+        unknown = {mta.target.name: why for mta in mtas if (why := self._lacks(mta, logs))}
         known = [self._parts[mta.target.name][0] for mta in mtas if mta.target.name not in unknown
                  and mta.target.name in self._parts]  # fmt: skip
         return merged(known, now, "; ".join(f"without {name}: {why}" for name, why in unknown.items()))
 
-
-def _lacks(mta: Mta, logs: Mapping[str, LogState]) -> str:
-    """Why a book does not tell of now, empty where it does."""
-    return mta.log_lacks(logs.get(mta.target.name))
+    def _lacks(self, mta: Mta, logs: Mapping[str, LogState]) -> str:
+        """Why a book does not tell of now, empty where it does: a paused container's log is silent, and still open."""
+        return mta.log_lacks(logs.get(mta.target.name)) or self._lost(mta.target)
 
 
 def samples(mta: Mta, found: Part, now: float) -> Iterator[Sample]:

@@ -86,7 +86,7 @@ class Watching:
         self.alerts = AlertBook()
         self.attention = Attention()
         self._hearing = Hearing(self.boards)
-        self._flowing = Flowing(self.boards)
+        self._flowing = Flowing(self.boards, self._lost_or_rests)
         self._logs_seen: Mapping[str, LogState] = {}
         self.logs = Logs(clock, settings.history, self._ahead, self._hearing.take, driven=driven)
         self.books = Books(settings, clock, self.logs.keep, driven=driven)

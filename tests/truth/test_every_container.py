@@ -19,7 +19,7 @@ from mailtop.config.shape import ProbeSettings
 from mailtop.derive.blocks import LATE
 from mailtop.model.board import Block
 from mailtop.model.health import Health, Reading
-from mailtop.model.snapshot import HopState, Link, PageAsk, Snapshot
+from mailtop.model.snapshot import HopState, Link, Page, PageAsk, Snapshot
 from mailtop.model.topology import Hop
 from mailtop.probe import listeners, probes
 from tests.truth.watching import Watching, count, log, state_of, watching
@@ -94,6 +94,7 @@ class Sight:
     def __init__(self, watched: Watching) -> None:
         self.blocks: tuple[Block, ...] = ()
         self.now: Snapshot
+        self.flow: Page
         self._watched = watched
         self._found = 0.0
 
@@ -112,6 +113,7 @@ class Sight:
                         self._watched.engine._watching.watches["here"].find()
                     pages = [await self._watched.engine.page(PageAsk("board", where=screen)) for screen in SCREENS]
                     self.blocks = tuple(block for page in pages for block in page.blocks)
+                    self.flow = await self._watched.engine.page(PageAsk("flow"))
                     missing = list(lacks())
                     if not missing:
                         return []
@@ -178,6 +180,8 @@ class Sight:
             reading = count(self.now, target, queue)
             if reading.health not in BLIND or not reading.note:
                 yield f"queue {queue}: {reading}"
+        if target not in self.flow.unknown:
+            yield f"flow: {self.flow.unknown or 'of now'}"
         yield from (word for hop in self.now.hops if hop.hop is not Hop.SEARCH for word in hop_green(hop))
 
     def _search_green(self, name: str) -> Iterator[str]:
