@@ -15,6 +15,8 @@ from mailtop.transport import Address, UnixAddress
 from mailtop.transport.deadline import Deadline
 
 _PIECE = 1 << 16
+_LOOKS, _BETWEEN = 10, 0.005  # looks for what is left of a killed session, and seconds between two
+_never = threading.Event()
 _REAP = 1.0  # seconds to wait for a killed program; one stuck in the kernel is left to it
 
 
@@ -194,12 +196,20 @@ def _unix(path: str, timeout: float) -> socket.socket:
 
 
 def _kill_session(leader: int) -> None:
-    """Kill a session: its leader's group, and groups of their own in it, as `timeout` makes them (found by /proc)."""
-    for pid in _members(leader):
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.kill(pid, signal.SIGKILL)
+    """Kill a session: its leader's group, and groups of their own in it, as `timeout` makes them (found by /proc).
+
+    Who is being killed may just have started another, so it is looked for again until there is none.
+    """
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(leader, signal.SIGKILL)
+    for _ in range(_LOOKS):
+        others = [pid for pid in _members(leader) if pid != leader]  # who is dead and not reaped yet is among them
+        if not others:
+            return
+        for pid in others:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.kill(pid, signal.SIGKILL)
+        _never.wait(_BETWEEN)
 
 
 def _members(session: int) -> list[int]:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from maillab.waiting import wait_until
 
 from mailtop.model.errors import Denied, LinkLost, Missing, TimedOut
 from mailtop.transport import TcpAddress, Transport, UnixAddress
@@ -72,7 +73,11 @@ def test_closing_kills_the_whole_session_and_wakes_its_reader(local: Local) -> N
     with pytest.raises(LinkLost):
         channel.read(30)
     closer.join()
-    assert not [path for path in Path("/proc").glob("[0-9]*/cmdline") if FOREVER.encode() in _words(path)]
+    wait_until(
+        lambda: not any(FOREVER.encode() in _words(path) for path in Path("/proc").glob("[0-9]*/cmdline")),
+        5,
+        "all are gone",
+    )
     with pytest.raises(LinkLost):
         channel.read(1)
     with pytest.raises(LinkLost):
