@@ -165,7 +165,6 @@ async def test_a_container_that_is_started_again_and_again_is_critical_until_it_
         loop = await until(watched, "containers", "restarting", health("container_restarting", Health.CRIT))
         assert row(loop) == (Health.CRIT, "restarting 1")
         await until(watched, "containers", "4 restarts", health("container_recent_restarts", Health.WARN))
-        box.engine.run("update", "--restart", "no", NAME)
         box.engine.run("stop", NAME)
         ended = await until(watched, "containers", "ended", shows(Health.WARN, "exited 1"))
         assert figure(ended, "container_restarting").reading.value is None
